@@ -1,0 +1,21 @@
+#!/bin/sh
+# Install the Debian packages that are missing; without the right to, print the line to type and stop.
+set -eu
+missing=""
+for package in "$@"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+line="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" = 0 ]; then
+  sudo=""
+elif sudo -n true 2>/dev/null; then
+  sudo="sudo"
+else
+  echo "These Debian packages are missing:$missing" >&2
+  echo "Type this, then run make again:  sudo $line" >&2
+  exit 1
+fi
+echo "Installing Debian packages:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo $line >/dev/null 2>&1 || { $sudo apt-get update -qq && $sudo $line -qq >/dev/null; }
