@@ -1,0 +1,223 @@
+"""Everything that crosses a process border as a typed document.
+
+Times are aware UTC datetimes, durations seconds, sizes bytes. Field names are the field's standard terms.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
+
+
+class Document(BaseModel):
+    """Base of all models: unknown fields of a newer sender are ignored, values are checked."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Claims(Document):
+    """What IAM says about a person, after verification. Groups have no leading slash, in either token profile."""
+
+    issuer: str
+    subject: str
+    preferred_username: str = ""
+    name: str = ""
+    email: str = ""
+    groups: list[str] = Field(default_factory=list)
+    fetched_at: dt.datetime
+
+
+class SignIn(Document):
+    """What the hub hands to the gateway after a sign-in: from here on, the gateway alone owns the tokens."""
+
+    claims: Claims
+    access_token: SecretStr
+    refresh_token: SecretStr | None = None
+    expires_in: int = Field(default=3600, ge=1, description="life of the access token in seconds")
+    scope: str = ""
+
+    @field_serializer("access_token", "refresh_token", when_used="json")
+    def _reveal(self, value: SecretStr | None) -> str | None:
+        return value.get_secret_value() if value is not None else None
+
+
+class Identity(Document):
+    """The fixed link between an IAM subject and a hub name."""
+
+    name: str = Field(description="hub name")
+    issuer: str
+    subject: str
+    preferred_username: str = ""
+
+
+class Capability(Document):
+    """Whether a person may use one of the platform's services, and if not, why."""
+
+    allowed: bool
+    groups: list[str] = Field(default_factory=list, description="groups that open it")
+    reason: str = Field(default="", description="for people; empty when allowed")
+
+
+class Me(Document):
+    """The signed-in person as the panel, the magics and the CLI see them."""
+
+    name: str
+    groups: list[str]
+    admin: bool = False
+    capabilities: dict[str, Capability] = Field(default_factory=dict)
+
+
+class AccessToken(Document):
+    """A short-lived token for one audience."""
+
+    access_token: str
+    audience: str
+    expires_at: dt.datetime
+
+
+class S3Credentials(Document):
+    """Temporary credentials from STS, with where to use them."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at: dt.datetime
+    endpoint: str
+    region: str = "us-east-1"
+
+
+class Folder(Document):
+    """One folder below ``cloud-storage``: a bucket, or a prefix of one."""
+
+    name: str = Field(description="path component below cloud-storage")
+    bucket: str
+    prefix: str = Field(default="", description="without slashes at the ends")
+    read_only: bool = False
+
+
+class StoragePlan(Document):
+    """What a server should mount; ``degraded`` says why there is nothing, in a sentence for people."""
+
+    endpoint: str = ""
+    public_endpoint: str = ""
+    region: str = "us-east-1"
+    folders: list[Folder] = Field(default_factory=list)
+    degraded: str = ""
+    code: str = Field(default="", description="stable name of the cause when degraded")
+    quota_bytes: int | None = None
+
+
+class FolderState(StrEnum):
+    """States of a mounted folder, as the panel words them."""
+
+    CONNECTING = "connecting"
+    OK = "ok"
+    RECONNECTING = "reconnecting"
+    REFUSED = "refused"
+    DOWN = "down"
+    OFF = "off"
+
+
+class FolderStatus(Document):
+    """A folder as it was when the agent last listed and read it."""
+
+    name: str
+    path: str = Field(description="absolute path in the user's world")
+    state: FolderState
+    read_only: bool = False
+    checked_at: dt.datetime | None = Field(default=None, description="last time it was listed and read")
+    reason: str = Field(default="", description="for people, when the state is not ok")
+    restarts: int = 0
+
+
+class Upload(Document):
+    """A file on its way to the store."""
+
+    folder: str
+    name: str = Field(description="path inside the folder")
+    size: int
+    state: Literal["waiting", "uploading", "failed"]
+    tries: int = 0
+    error: str = ""
+
+
+class StorageStatus(Document):
+    """The agent's status document: served on its socket, relayed by the server extension."""
+
+    state: Literal["starting", "mounted", "degraded", "draining", "stopped"]
+    reason: str = Field(default="", description="for people, when degraded")
+    code: str = ""
+    mode: Literal["helper", "fusermount", "none"] = "none"
+    engine: str = Field(default="", description="name and version of the mount program")
+    folders: list[FolderStatus] = Field(default_factory=list)
+    uploads: list[Upload] = Field(default_factory=list)
+    uploads_total: int = 0
+    bytes_pending: int = 0
+    credentials_expire_at: dt.datetime | None = None
+    updated_at: dt.datetime
+
+
+class StopReason(Document):
+    """Why a server was stopped or did not start; kept until its owner has seen it."""
+
+    username: str
+    server: str = ""
+    code: str = Field(description="access-lost, admin, culled, memory, quota, image, error…")
+    message: str
+    at: dt.datetime
+
+
+class Event(Document):
+    """One thing that happened; the one event model of gateway, server extension and panel."""
+
+    id: int
+    type: str = Field(description="dotted, e.g. server.stopped, access.ended, storage.degraded")
+    username: str | None = Field(default=None, description="None: for everybody")
+    data: dict[str, Any] = Field(default_factory=dict)
+    at: dt.datetime
+
+
+class AuditRow(Document):
+    """Who did what to which object, from where, with what result; rows are never changed."""
+
+    id: int
+    at: dt.datetime
+    actor: str
+    action: str
+    object: str
+    result: str
+    request_id: str = ""
+    address: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class Part(Document):
+    """One thing the platform depends on, as `/health` and `naas status` show it."""
+
+    name: str
+    state: Literal["ok", "starting", "degraded", "down", "stopped"]
+    detail: str = ""
+    latency_ms: float | None = None
+    checked_at: dt.datetime | None = None
+
+
+class Health(Document):
+    """The gateway's own view of itself and of what it needs."""
+
+    status: Literal["ok", "degraded", "down"]
+    version: str
+    parts: list[Part] = Field(default_factory=list)
+
+
+Item = TypeVar("Item")
+
+
+class Page(Document, Generic[Item]):
+    """The shape of every list: filtered and paged on the server."""
+
+    items: list[Item]
+    total: int
+    next: str | None = None

@@ -1,0 +1,53 @@
+"""The name a person has on the hub, and from it their bucket, folders and prefix.
+
+A hub name must be a user name, a path component, a DNS label and an S3 bucket name at the same time, so it is a lower-case
+letter followed by 2 to 39 lower-case letters, digits and single hyphens. A name from IAM that already is one stays
+as it is. Any other becomes ``<readable part>---<10 hexadecimal digits of its SHA-256>``: three hyphens never occur in a
+plain name, so the two kinds cannot collide, and the gateway's identity map holds the original (reversible by table).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+PLAIN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LONGEST_PLAIN = 40
+HUB_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*(---[0-9a-f]{10})?")
+SERVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+"""What a named server may be called."""
+
+RESERVED = frozenset(
+    {"admin", "api", "cloud-storage", "examples", "hub", "local", "naas", "private", "root", "scratch", "service"}
+    | {"services", "shared", "user", "xn"}
+)
+"""Names that mean something else in a path, a bucket list or a folder tree."""
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a string may be a hub name at all (the check of every API that takes one)."""
+    return 3 <= len(name) <= 63 and name not in RESERVED and HUB_NAME.fullmatch(name) is not None
+
+
+def is_server_key(key: str) -> bool:
+    """Whether this may be the key of a server: ``<hub name>``, or ``<hub name>.<server name>`` for a named one."""
+    name, dot, server = key.partition(".")
+    return is_hub_name(name) and (not dot or SERVER_NAME.fullmatch(server) is not None)
+
+
+def hub_name(preferred: str) -> str:
+    """The hub name for a ``preferred_username``; never raises, never gives a reserved or unsafe name."""
+    if (
+        3 <= len(preferred) <= LONGEST_PLAIN
+        and PLAIN.fullmatch(preferred)
+        and preferred not in RESERVED
+        and not preferred.startswith("scratch-")
+    ):
+        return preferred
+    plain = unicodedata.normalize("NFKD", preferred).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:24].strip("-")
+    if not slug or not slug[0].isalpha():
+        slug = f"u-{slug}".rstrip("-")
+    digest = hashlib.sha256(preferred.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{slug}---{digest}"

@@ -1,0 +1,87 @@
+"""naas.yaml: every mistake is named by its key, with the remedy; secrets are real secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from naas_client.errors import InvalidInput
+from naas_client.settings import IamSection, SharedSettings, load, read_secret
+
+MISTAKES = [
+    ("iam:\n  isuer: https://iam.example.org\n", r"iam\.isuer: unknown key.*naas config schema"),
+    ("iam:\n  issuer: iam.example.org\n", r"iam\.issuer: an address starts with http"),
+    ("iam:\n  auth_refresh_age: soon\n", r"iam\.auth_refresh_age: .*integer"),
+    ("iam:\n  auth_refresh_age: -1\n", r"iam\.auth_refresh_age: .*greater than or equal to 5"),
+    ("storage:\n  session_seconds: 100000\n", r"storage\.session_seconds: .*43200"),
+    ("capabilities:\n  storage: []\n", r"capabilities\.storage: name a group, or leave the capability out"),
+    ("iam: [", "not valid YAML"),
+    ("- a\n- b\n", "must be keys and values, not list"),
+    ("groups:\n  users/naas:\n    description: 7\n", r"groups\.users/naas\.description"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), MISTAKES)
+def test_a_mistake_is_named_with_path_and_remedy(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "naas.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match=sentence) as refused:
+        load(file, SharedSettings)
+    assert str(file) in refused.value.message
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "naas.yaml"
+    file.write_text("iam:\n  isuer: x\n  client: y\n")
+    with pytest.raises(InvalidInput) as refused:
+        load(file, SharedSettings)
+    assert len(refused.value.message.splitlines()) == 2
+
+
+def test_defaults_are_complete_and_a_missing_file_is_named() -> None:
+    assert load(None, SharedSettings).storage.audience == "object"
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        load(Path("/nowhere/naas.yaml"), SharedSettings)
+
+
+@pytest.mark.parametrize(
+    ("value", "mode", "sentence"),
+    [
+        ("test_token", 0o600, "default or too short"),
+        ("changeme", 0o600, "default or too short"),
+        ("", 0o600, "default or too short"),
+        ("tooshort1", 0o600, "openssl rand"),
+        ("x" * 32, 0o644, "chmod 600"),
+    ],
+)
+def test_a_weak_or_open_secret_is_refused_and_not_shown(tmp_path: Path, value: str, mode: int, sentence: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(value)
+    file.chmod(mode)
+    with pytest.raises(InvalidInput, match=sentence) as refused:
+        read_secret(file, "hub.token_file")
+    assert "hub.token_file" in refused.value.message
+    assert len(value) < 3 or value not in refused.value.message
+
+
+def test_a_missing_secret_names_its_key(tmp_path: Path) -> None:
+    for path in (None, tmp_path / "absent"):
+        with pytest.raises(InvalidInput, match=r"iam\.client_secret_file"):
+            read_secret(path, "iam.client_secret_file")
+
+
+@pytest.mark.parametrize(
+    ("groups", "subject", "allowed", "admin"),
+    [
+        (["users/naas"], "s", True, False),
+        (["admins"], "s", True, True),
+        ([], "s", False, False),
+        (["users/naas/other"], "s", False, False),
+        (["users"], "s", False, False),
+        ([], "owner", True, True),
+    ],
+)
+def test_who_may_come_in_and_who_administers(groups: list[str], subject: str, allowed: bool, admin: bool) -> None:
+    iam = IamSection(owners=["owner"])
+    assert iam.allows(groups, subject) is allowed
+    assert iam.administers(groups, subject) is admin
