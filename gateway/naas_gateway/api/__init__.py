@@ -1,0 +1,1 @@
+"""HTTP only: who calls, what they sent, which service answers."""

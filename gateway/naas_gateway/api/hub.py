@@ -1,0 +1,61 @@
+"""What the hub asks, with the token that hub and gateway share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from naas_client.errors import InvalidInput
+from naas_client.models import Claims, Identity, Page, SignIn, StopReason, StoragePlan
+from naas_client.names import is_hub_name
+
+from naas_gateway.api.auth import NameDep, PlatformDep, hub_only
+
+router = APIRouter(prefix="/hub", tags=["hub"], dependencies=[Depends(hub_only)])
+
+LONGEST_CODE, LONGEST_MESSAGE, LONGEST_SERVER = 40, 1000, 63
+
+
+@router.post("/sign-ins")
+async def sign_in(platform: PlatformDep, sign_in: SignIn) -> Identity:
+    """Fix the identity and take over the grant; 409 when the name belongs to another subject."""
+    return await platform.people.sign_in(sign_in)
+
+
+@router.get("/users/{name}/claims")
+async def claims(platform: PlatformDep, name: NameDep, max_age: Annotated[float, Query(ge=0, le=86400)] = 0) -> Claims:
+    """Claims at most `max_age` seconds old; while IAM does not answer, its last ones. 403 `access-ended` when the grant is over."""
+    return await platform.people.claims(await platform.people.by_name(name), max_age)
+
+
+@router.post("/users/{name}/sign-out", status_code=204)
+async def sign_out(platform: PlatformDep, name: NameDep) -> None:
+    """Revoke the person's grant, now or with their last server."""
+    await platform.departures.begin(name)
+
+
+@router.post("/users/{name}/storage")
+async def prepare_storage(platform: PlatformDep, name: NameDep) -> StoragePlan:
+    """Make bucket and scratch prefix where they are missing; the plan says what to mount, or why there is nothing."""
+    return await platform.storage.prepare(await platform.people.by_name(name))
+
+
+@router.post("/stop-reasons", status_code=204)
+async def add_stop_reason(platform: PlatformDep, reason: StopReason) -> None:
+    """Keep a stop reason and tell its owner."""
+    if not is_hub_name(reason.username):
+        raise InvalidInput("username: not a hub name.")
+    lengths = (
+        len(reason.server) <= LONGEST_SERVER,
+        len(reason.code) <= LONGEST_CODE,
+        len(reason.message) <= LONGEST_MESSAGE,
+    )
+    if not all(lengths):
+        raise InvalidInput("server, code or message: too long. Shorten it and send it again.")
+    await platform.reasons.add(reason, "hub")
+
+
+@router.get("/users/{name}/stop-reasons")
+async def user_stop_reasons(platform: PlatformDep, name: NameDep) -> Page[StopReason]:
+    """The person's unseen stop reasons, newest first."""
+    return await platform.reasons.unseen(name)

@@ -1,0 +1,65 @@
+"""What people (their servers, panels, magics and CLI) ask for themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from naas_client.models import AccessToken, Me, Page, S3Credentials, StopReason, StoragePlan
+from pydantic import BaseModel, Field
+
+from naas_gateway.api.auth import PersonDep, PlatformDep
+
+router = APIRouter(tags=["people"])
+
+
+class TokenRequest(BaseModel):
+    """Which token is wanted."""
+
+    audience: str = Field(min_length=1, max_length=200, examples=["object"])
+
+
+@router.get("/me")
+async def me(platform: PlatformDep, person: PersonDep) -> Me:
+    """The caller: name, groups, what is open to them."""
+    return Me(
+        name=person.row.name,
+        groups=person.claims.groups,
+        admin=person.admin or platform.access.administers(person.claims),
+        capabilities=platform.access.capabilities(person.claims),
+    )
+
+
+@router.post("/tokens")
+async def tokens(platform: PlatformDep, person: PersonDep, wanted: TokenRequest) -> AccessToken:
+    """A short-lived token for one of the audiences that the site allows."""
+    return await platform.tokens.for_caller(person.row, wanted.audience)
+
+
+@router.post("/s3-credentials")
+async def s3_credentials(platform: PlatformDep, person: PersonDep) -> S3Credentials:
+    """Temporary credentials for the object store; needs the capability `storage`."""
+    return await platform.credentials.get(person.row)
+
+
+@router.get("/storage")
+async def storage(platform: PlatformDep, person: PersonDep) -> StoragePlan:
+    """What the caller's server should mount, or why there is nothing."""
+    return await platform.storage.plan(person.row)
+
+
+@router.get("/stop-reasons")
+async def stop_reasons(
+    platform: PlatformDep,
+    person: PersonDep,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=20)] = None,
+) -> Page[StopReason]:
+    """Why the caller's servers were stopped, newest first."""
+    return await platform.reasons.page(person.row.name, limit, cursor)
+
+
+@router.post("/stop-reasons/seen", status_code=204)
+async def stop_reasons_seen(platform: PlatformDep, person: PersonDep) -> None:
+    """Mark the caller's stop reasons as seen."""
+    await platform.reasons.seen(person.row.name)

@@ -1,0 +1,82 @@
+"""STS ``AssumeRoleWithWebIdentity`` (AWS STS API 2011-06-15, as Ceph RGW and the embedded store answer it)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import xml.etree.ElementTree as ET
+
+from naas_client.errors import Forbidden, Unavailable
+from naas_client.models import S3Credentials
+from naas_client.settings import StorageSection
+
+from naas_gateway.clients.http import Answer, Service
+
+LARGEST_XML = 64 * 1024
+
+
+class Sts:
+    """The store's token service."""
+
+    def __init__(self, settings: StorageSection) -> None:
+        self._settings = settings
+        self.url = settings.sts_url or settings.url
+        self.service = Service("store", "The object store", self.url)
+
+    async def assume(self, token: str, session_name: str) -> S3Credentials:
+        """Temporary credentials for the owner of a token.
+
+        Parameters: ``token``, a JWT for the storage audience; ``session_name``, the hub name: it never comes from the caller.
+        Raises Forbidden when the store refuses the person, Unavailable when it does not answer.
+        """
+        form = {
+            "Action": "AssumeRoleWithWebIdentity",
+            "Version": "2011-06-15",
+            "RoleArn": self._settings.role_arn,
+            "RoleSessionName": session_name,
+            "DurationSeconds": str(self._settings.session_seconds),
+            "WebIdentityToken": token,
+        }
+        answer = await self.service.request("POST", f"{self.url}/", data=form)
+        if answer.status in (401, 403):
+            raise Forbidden(
+                "The object store does not accept your identity. Sign out and in again; if that does not help, ask support.",
+                code="store-refused",
+            )
+        if answer.status != 200:
+            raise Unavailable(
+                f"The object store refused to make credentials (status {answer.status}). Ask support to check the storage section.",
+                code="store-misconfigured",
+            )
+        return self._read(answer)
+
+    def _read(self, answer: Answer) -> S3Credentials:
+        values = _texts(answer.body)
+        try:
+            return S3Credentials(
+                access_key_id=values["AccessKeyId"],
+                secret_access_key=values["SecretAccessKey"],
+                session_token=values["SessionToken"],
+                expires_at=_time(values["Expiration"]),
+                endpoint=self._settings.url,
+                region=self._settings.region,
+            )
+        except (KeyError, ValueError) as error:
+            raise Unavailable(
+                "The object store's answer cannot be read. Try again later.", code="store-down"
+            ) from error
+
+
+def _texts(body: bytes) -> dict[str, str]:
+    """Texts of all elements by local name; no document type, so no entities to expand."""
+    if len(body) > LARGEST_XML or b"<!" in body:
+        return {}
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - bounded, and without declarations
+    except ET.ParseError:
+        return {}
+    return {element.tag.rpartition("}")[2]: element.text.strip() for element in root.iter() if element.text}
+
+
+def _time(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

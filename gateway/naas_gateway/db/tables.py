@@ -1,0 +1,162 @@
+"""The tables. Times are aware UTC; every secret is in a column of type bytes, encrypted by `naas_gateway.db.keys`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, DateTime, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class Utc(TypeDecorator[dt.datetime]):
+    """An aware UTC time; SQLite keeps no time zone, so it is put back when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        """To the database; a naive time is a mistake of ours."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        utc = value.astimezone(dt.UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: dt.datetime | None, _dialect: Dialect) -> dt.datetime | None:
+        """From the database."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; constraint names are fixed, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class IdentityRow(Base):
+    """The fixed link between an IAM subject and a hub name, with the claims IAM gave last."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), UniqueConstraint("name"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(63))
+    preferred_username: Mapped[str] = mapped_column(String(300))
+    claims: Mapped[dict[str, Any]] = mapped_column(JSON)
+    claims_at: Mapped[dt.datetime] = mapped_column(Utc)
+    created_at: Mapped[dt.datetime] = mapped_column(Utc)
+
+
+class GrantRow(Base):
+    """A person's grant: the current access token, and who is renewing it."""
+
+    __tablename__ = "grants"
+    __table_args__ = (Index("ix_grants_due", "state", "renew_at"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("identities.id"), primary_key=True)
+    serial: Mapped[str] = mapped_column(String(32))
+    """Changes with each sign-in, so that nothing made from an older grant is mixed with a newer one."""
+    origin: Mapped[str] = mapped_column(String(64))
+    """Digest of the token that the sign-in brought: the same sign-in sent again is known by it."""
+    state: Mapped[str] = mapped_column(String(16))
+    """``active``, ``ended`` (IAM refused it) or ``signed-out``."""
+    leaving: Mapped[bool] = mapped_column(Boolean)
+    """The person has signed out while a server runs: the grant ends with the last server."""
+    access_token: Mapped[bytes] = mapped_column(LargeBinary)
+    access_client: Mapped[str] = mapped_column(String(16))
+    """Which of our clients in IAM the access token was issued to: ``first`` or ``second``."""
+    key_id: Mapped[str] = mapped_column(String(16))
+    scope: Mapped[str] = mapped_column(String(1000))
+    expires_at: Mapped[dt.datetime] = mapped_column(Utc)
+    renew_at: Mapped[dt.datetime] = mapped_column(Utc)
+    used_at: Mapped[dt.datetime] = mapped_column(Utc)
+    lease_owner: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[dt.datetime | None] = mapped_column(Utc)
+
+
+class RefreshTokenRow(Base):
+    """One refresh token. ``sent_at`` is written before it is sent to IAM: a sent one is never sent again."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (Index("ix_refresh_tokens_user_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("identities.id"))
+    serial: Mapped[str] = mapped_column(String(32))
+    client: Mapped[str] = mapped_column(String(16))
+    token: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    obtained_at: Mapped[dt.datetime] = mapped_column(Utc)
+    sent_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+    revoke_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+    """When to (try again to) revoke it at IAM; set when it is no longer wanted."""
+
+
+class LeaseRow(Base):
+    """A recurring duty of one replica at a time: not due again before ``until``."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(32))
+    until: Mapped[dt.datetime] = mapped_column(Utc)
+
+
+class EventRow(Base):
+    """One event, for one person or (``username`` null) for everybody."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_username", "username", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    type: Mapped[str] = mapped_column(String(60))
+    username: Mapped[str | None] = mapped_column(String(63))
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[dt.datetime] = mapped_column(Utc)
+
+
+class AuditRowRow(Base):
+    """Who did what; rows are only ever added."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_actor", "actor", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[dt.datetime] = mapped_column(Utc)
+    actor: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(60))
+    object: Mapped[str] = mapped_column(String(200))
+    result: Mapped[str] = mapped_column(String(60))
+    request_id: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class StopReasonRow(Base):
+    """Why a server was stopped; ``seen_at`` is null until its owner has seen it."""
+
+    __tablename__ = "stop_reasons"
+    __table_args__ = (Index("ix_stop_reasons_username", "username", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(63))
+    server: Mapped[str] = mapped_column(String(63))
+    code: Mapped[str] = mapped_column(String(40))
+    message: Mapped[str] = mapped_column(String(1000))
+    at: Mapped[dt.datetime] = mapped_column(Utc)
+    seen_at: Mapped[dt.datetime | None] = mapped_column(Utc)

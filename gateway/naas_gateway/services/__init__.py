@@ -1,0 +1,1 @@
+"""The logic of the gateway; knows nothing of HTTP requests."""

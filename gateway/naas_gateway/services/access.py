@@ -1,0 +1,54 @@
+"""What a person may do: admitted at all, administrator, capabilities by group."""
+
+from __future__ import annotations
+
+from naas_client.errors import Forbidden
+from naas_client.models import Capability, Claims
+from naas_client.settings import SharedSettings
+
+TITLES = {
+    "storage": "Cloud storage",
+    "catalogue": "The service catalogue",
+    "healthchecks": "Healthchecks",
+    "gpu": "GPUs",
+}
+
+
+class Access:
+    """The rules of ``naas.yaml`` about groups."""
+
+    def __init__(self, settings: SharedSettings) -> None:
+        self._settings = settings
+
+    def require_admitted(self, claims: Claims) -> None:
+        """Raise Forbidden unless the person may use the service at all."""
+        iam = self._settings.iam
+        if not iam.allows(claims.groups, claims.subject):
+            raise Forbidden(
+                f"You are no longer in a group that may use this service. {self.how_to_join(iam.allowed_groups)}",
+                code="no-access",
+            )
+
+    def administers(self, claims: Claims) -> bool:
+        """Whether the person is an administrator."""
+        return self._settings.iam.administers(claims.groups, claims.subject)
+
+    def how_to_join(self, groups: list[str]) -> str:
+        """A sentence that says where to ask for membership."""
+        links = [self._settings.groups[group].join_url for group in groups if group in self._settings.groups]
+        where = next((link for link in links if link), "") or self._settings.iam.issuer
+        return f"Ask to join {' or '.join(groups)} at {where}." if groups else "Ask the operators of this service."
+
+    def capability(self, name: str, claims: Claims) -> Capability:
+        """Whether a capability is open to the person, and if not, why and what to do."""
+        groups = self._settings.capabilities.get(name)
+        if groups is None or not set(groups).isdisjoint(claims.groups):
+            return Capability(allowed=True, groups=groups or [])
+        title = TITLES.get(name, name.capitalize())
+        verb = "open" if title.endswith("s") else "opens"
+        reason = f"{title} {verb} to members of {' or '.join(groups) or 'no group'}. {self.how_to_join(groups)}"
+        return Capability(allowed=False, groups=groups, reason=reason)
+
+    def capabilities(self, claims: Claims) -> dict[str, Capability]:
+        """All capabilities that the site names."""
+        return {name: self.capability(name, claims) for name in self._settings.capabilities}

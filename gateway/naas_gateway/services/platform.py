@@ -1,0 +1,114 @@
+"""All services of one gateway, wired: the one place that knows who needs whom."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+from naas_client.settings import SharedSettings, read_secret
+
+from naas_gateway.clients.hub import Hub
+from naas_gateway.clients.iam import Credentials as ClientCredentials
+from naas_gateway.clients.iam import Iam
+from naas_gateway.clients.s3 import Store
+from naas_gateway.clients.sts import Sts
+from naas_gateway.db.engine import Database
+from naas_gateway.db.keys import read_keys
+from naas_gateway.db.migrate import migrate
+from naas_gateway.services.access import Access
+from naas_gateway.services.audit import Audit
+from naas_gateway.services.broker import Broker
+from naas_gateway.services.credentials import Credentials
+from naas_gateway.services.departures import Departures
+from naas_gateway.services.duties import forever
+from naas_gateway.services.events import LOOK, Events
+from naas_gateway.services.grants import Grants
+from naas_gateway.services.health import HealthCheck
+from naas_gateway.services.people import People
+from naas_gateway.services.reasons import Reasons
+from naas_gateway.services.storage import Storage
+from naas_gateway.services.tokens import AudienceTokens
+from naas_gateway.services.watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+MAINTAIN_EVERY = 1.0
+"""Seconds between two looks for grants that are due; one indexed query."""
+REVOKE_EVERY = 5.0
+CLEAN_EVERY = 3600.0
+
+
+def iam_clients(settings: SharedSettings) -> list[ClientCredentials]:
+    """Our clients in IAM with their secrets. Raises InvalidInput for a missing, open or default secret."""
+    iam = settings.iam
+    first = ClientCredentials("first", iam.client_id, read_secret(iam.client_secret_file, "iam.client_secret_file"))
+    if not iam.second_client_id:
+        return [first]
+    secret = read_secret(iam.second_client_secret_file, "iam.second_client_secret_file")
+    return [first, ClientCredentials("second", iam.second_client_id, secret)]
+
+
+class Platform:
+    """The gateway without HTTP. Raises InvalidInput when a setting or secret is not usable."""
+
+    def __init__(self, settings: SharedSettings) -> None:
+        self.settings = settings
+        self.owner = secrets.token_hex(8)
+        """Names this process in leases."""
+        self.hub_token = read_secret(settings.gateway.hub_token_file, "gateway.hub_token_file")
+        self.iam = Iam(settings.iam, iam_clients(settings))
+        self.hub = Hub(settings.gateway, self.hub_token)
+        self.sts = Sts(settings.storage)
+        keys = read_keys(settings.gateway.keys_file)
+        self.database = Database(settings.gateway.database_url)
+        self.events = Events(self.database)
+        self.audit = Audit(self.database)
+        self.reasons = Reasons(self.database, self.events)
+        self.access = Access(settings)
+        self.grants = Grants(self.database, keys, self.events)
+        self.broker = Broker(self.grants, self.iam)
+        self.people = People(settings, self.database, self.grants, self.broker, self.iam)
+        self.tokens = AudienceTokens(settings, self.broker, self.iam, self.audit)
+        self.credentials = Credentials(
+            settings, self.people, self.access, self.broker, self.tokens, self.sts, self.audit
+        )
+        self.storage = Storage(settings, self.credentials, Store(self.sts.service, settings.storage.url), self.audit)
+        self.departures = Departures(self.people, self.grants, self.broker, self.hub)
+        self.watcher = Watcher(
+            settings, self.database, self.people, self.access, self.hub, self.reasons, self.departures, self.owner
+        )
+        self.health = HealthCheck(self.database, self.iam, self.sts, self.hub, self.broker)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Migrate, re-encrypt, and do the recurring work for the length of the block; renewals that run are ended properly."""
+        await migrate(self.database)
+        if changed := await self.grants.reencrypt():
+            log.info("%d tokens are now under the newest key", changed)
+        tasks = [asyncio.create_task(work) for work in self._recurring()]
+        try:
+            yield
+        finally:
+            self.events.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.broker.drain()
+            for service in (self.iam.service, self.sts.service, self.hub.service):
+                await service.close()
+            await self.database.close()
+
+    def _recurring(self) -> list[Coroutine[Any, Any, None]]:
+        follow = self.events.listen if self.database.is_postgres else self.events.look
+        return [
+            forever(self.broker.maintain, MAINTAIN_EVERY, self.broker.wake),
+            forever(self.broker.revoke, REVOKE_EVERY, self.broker.wake_revoking),
+            forever(self.watcher.tick, self.watcher.every / 3),
+            forever(follow, LOOK),
+            forever(self.events.forget_old, CLEAN_EVERY),
+            forever(self.reasons.forget_old, CLEAN_EVERY),
+        ]
