@@ -1,0 +1,92 @@
+"""What the spawner tells the mount agent: the document `servers/<key>/plan.json` (mode 0600, no secret in it)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from naas_client.models import Document, Folder
+from pydantic import AfterValidator, Field, model_validator
+
+FOLDER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""What a folder below ``cloud-storage`` may be called."""
+
+SOCKET_NAME = "agent.sock"
+PLAN_NAME = "plan.json"
+ACCESS_NAME = "access.json"
+"""The agent's cache of temporary credentials, in the form that `credential_process` answers with."""
+
+
+def _folder_names(folders: list[Folder]) -> list[Folder]:
+    for folder in folders:
+        if not FOLDER_NAME.fullmatch(folder.name):
+            raise ValueError(f"folder name {folder.name!r}: use lower-case letters, digits and hyphens")
+    if len({folder.name for folder in folders}) != len(folders):
+        raise ValueError("two folders have the same name")
+    return folders
+
+
+class Timings(Document):
+    """How often the agent looks and how long it waits, in seconds."""
+
+    poll: float = Field(default=1, gt=0, description="between two looks at the uploads and at whether a mount answers")
+    hang_limit: float = Field(default=10, gt=0, description="a mount that does not answer for so long is made anew")
+    check: float = Field(default=30, gt=0, description="between two checks that list and read a folder")
+    check_limit: float = Field(default=15, gt=0, description="for one such check")
+    start_limit: float = Field(default=20, gt=0, description="until a folder that is not there yet counts as degraded")
+    retry_limit: float = Field(default=10, gt=0, description="longest pause between two tries of anything")
+    settled: float = Field(default=10, gt=0, description="a mount that lived so long is started again without a pause")
+    drain_limit: float = Field(default=20, ge=0, description="for pending uploads when the agent is told to end")
+    lock_limit: float = Field(default=10, gt=0, description="for an agent before this one to let go of the cache")
+    renew_at: float = Field(
+        default=0.25, gt=0, lt=1, description="share of a credential's life after which it is renewed"
+    )
+
+
+class AgentPlan(Document):
+    """Everything a mount agent needs to know; the hub token comes in its environment (``JUPYTERHUB_API_TOKEN``).
+
+    Without ``control_socket`` the agent mounts through ``fusermount3`` at ``run/mnt/<name>``, and the paths in ``view``
+    are links that exist only while their mount answers.
+    """
+
+    key: str = Field(description="hub name, or <hub name>.<server name>")
+    username: str
+    folders: Annotated[list[Folder], AfterValidator(_folder_names)] = Field(default_factory=list)
+    endpoint: str = Field(default="", description="S3 endpoint as servers reach it")
+    region: str = "us-east-1"
+    provider: str = Field(
+        default="Rclone", description="rclone's name for the kind of store (`rclone help backend s3`)"
+    )
+    gateway_url: str = Field(description="base address of the gateway's API, as `naas_client.gateway` wants it")
+    control_socket: Path | None = Field(default=None, description="the mount helper's socket for this server")
+    view: Path = Field(description="folder in which the folders appear")
+    link: Path | None = Field(default=None, description="link in the home that leads to the view")
+    run: Path = Field(description="run folder of this server (0700, the user's)")
+    cache: Path = Field(description="folder for what is not uploaded yet; must outlive server and agent")
+    cache_bytes: int = Field(default=10 * 2**30, gt=0, description="size of the cache in each folder, in bytes")
+    quota_bytes: int | None = Field(default=None, description="shown as the size of the disk")
+    degraded: str = Field(
+        default="", description="why nothing is to be mounted, for people; the agent then only says so"
+    )
+    code: str = Field(default="", description="stable name of that cause")
+    timings: Timings = Field(default_factory=Timings)
+
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> AgentPlan:
+        if self.folders and not self.endpoint and not self.degraded:
+            raise ValueError("endpoint: folders need the address of the object store")
+        for path in (self.view, self.run, self.cache, self.link, self.control_socket):
+            if path is not None and not path.is_absolute():
+                raise ValueError(f"{path}: give an absolute path")
+        return self
+
+    @property
+    def socket(self) -> Path:
+        """Where the agent serves its status."""
+        return self.run / SOCKET_NAME
+
+    def shown_path(self, name: str) -> Path:
+        """The path of a folder as its owner knows it."""
+        return (self.link or self.view) / name

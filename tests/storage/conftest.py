@@ -1,0 +1,102 @@
+"""A world for each test: data folder, store, gateway, mount helper."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from naas_local.store import embedded_store
+from naas_local.view import private_namespace
+from storage_world import REPOSITORY, Gateway, SessionStore, Store, World, wait_for
+from token_issuer import TokenIssuer
+
+
+@pytest.fixture(scope="session")
+def wait() -> Callable[..., Any]:
+    return wait_for
+
+
+@pytest.fixture(scope="session")
+def root_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="naas-storage-tests-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def namespace(root_folder: Path) -> Iterator[int]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    descriptor = private_namespace([root_folder, REPOSITORY, Path(sys.base_prefix), Path(sys.prefix)])
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.fixture
+def data(root_folder: Path) -> Path:
+    folder = Path(tempfile.mkdtemp(dir=root_folder))
+    folder.chmod(0o711)
+    (folder / "run").mkdir(mode=0o711)
+    return folder
+
+
+@pytest.fixture
+def store(data: Path) -> Iterator[Store]:
+    store = Store(data / "store")
+    store.start()
+    try:
+        yield store
+    finally:
+        store.stop()
+
+
+@pytest.fixture
+def gateway(store: Store) -> Iterator[Gateway]:
+    gateway = Gateway(store.url)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def world(namespace: int, data: Path, store: Store, gateway: Gateway) -> Iterator[World]:
+    """A data folder with a running helper in the namespace; everything started in it ends with the test."""
+    world = World(data, store, gateway, namespace)
+    try:
+        world.start_helper()
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.fixture
+def sessions(namespace: int, data: Path) -> Iterator[World]:
+    """A world whose store gives temporary credentials and refuses what its rules forbid."""
+    with TokenIssuer().running() as issuer, embedded_store(data / "store", issuer.url) as embedded:
+        store = SessionStore(embedded, issuer)
+        gateway = Gateway(store.url, store.session)
+        world = World(data, store, gateway, namespace)
+        try:
+            world.start_helper()
+            yield world
+        finally:
+            world.close()
+            gateway.close()
+
+
+@pytest.fixture
+def laptop(namespace: int, data: Path, store: Store, gateway: Gateway) -> Iterator[World]:
+    """A world without helper: the way of a person who is not root. fusermount3 wants an entry in passwd, so it is `nobody`."""
+    world = World(data, store, gateway, namespace, person=65534, restricted=False)
+    try:
+        yield world
+    finally:
+        world.close()
