@@ -1,0 +1,196 @@
+"""The spawn page's form: what a person may choose, what stays locked and why, and what they chose last time.
+
+The fields are those of `naas_spawner.options`. The form works without JavaScript: the choices of every profile are in it, CSS shows
+those of the chosen one, and the server takes only these. It brings its own style and script, so that it also works on
+JupyterHub's stock page.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from naas_client.languages import COOKIE, Translator, preferred
+from naas_client.models import Capability
+from naas_client.settings import GroupSection
+
+from naas_spawner.options import AGAIN, NO_GPU, Choice, allowed_profiles, custom_patterns, default_profile
+from naas_spawner.profiles import GpuFlavour, ImageChoice, Profile, opens
+from naas_spawner.sizes import format_size
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class FormPage:
+    """What the spawn page needs to know about a person and the site.
+
+    Parameters: ``last``, the choice of the last start, valid now (else None); ``join_url``, where to ask for a group that has no
+    address of its own; ``usual_seconds``, profile slug → median duration of its starts in seconds; ``language``, see
+    `request_language`.
+    """
+
+    user: str
+    groups: Collection[str]
+    profiles: Sequence[Profile]
+    storage: Capability
+    scratch: bool = True
+    last: Choice | None = None
+    last_at: dt.datetime | None = None
+    group_notes: Mapping[str, GroupSection] = field(default_factory=dict)
+    join_url: str = ""
+    contact: str = ""
+    usual_seconds: Mapping[str, float] = field(default_factory=dict)
+    language: str = "en"
+
+
+def request_language(handler: Any) -> str:
+    """The language for a hub request handler (tornado); without one, English."""
+    if handler is None:
+        return "en"
+    cookie = handler.request.cookies.get(COOKIE)
+    return preferred(cookie.value if cookie else "", handler.request.headers.get("Accept-Language", ""))
+
+
+def render_options_form(page: FormPage) -> str:
+    """The HTML of the form's inside: what ``Spawner.options_form`` gives to JupyterHub. All names and texts are escaped."""
+    translate = Translator(HERE, page.language)
+    groups = set(page.groups)
+    allowed = allowed_profiles(page.profiles, groups)
+    chosen = _chosen(page, allowed)
+    return _template().render(
+        _=translate,
+        page=page,
+        rows=[_Row(profile, groups, page, translate, chosen) for profile in page.profiles],
+        chosen=chosen,
+        AGAIN=AGAIN,
+        NO_GPU=NO_GPU,
+        size=format_size,
+        describe=lambda choice: choice.describe(translate),
+        contact_url=contact_url,
+        join_url=lambda group: _join_url(page, group),
+    )
+
+
+def contact_url(contact: str) -> str:
+    """The link for ``site.contact``, which is a mail address or a web page."""
+    return contact if contact.startswith(("https://", "http://")) else f"mailto:{contact}"
+
+
+def _chosen(page: FormPage, allowed: Sequence[Profile]) -> Profile | None:
+    """The profile that is chosen when the page opens: the last one, else the site's default."""
+    last = page.last.profile.slug if page.last else None
+    if found := next((profile for profile in allowed if profile.slug == last), None):
+        return found
+    return default_profile(allowed) if allowed else None
+
+
+def _join_url(page: FormPage, group: str) -> str:
+    note = page.group_notes.get(group)
+    return (note.join_url if note else "") or page.join_url
+
+
+class _Row:
+    """A profile as one person sees it; the template reads the attributes."""
+
+    def __init__(
+        self, profile: Profile, groups: set[str], page: FormPage, translate: Translator, chosen: Profile | None
+    ) -> None:
+        self.profile = profile
+        self.groups = groups
+        self.translate = translate
+        self.locked = not opens(profile.groups, groups)
+        self.checked = profile is chosen
+        self.given_by = next((group for group in profile.groups if group in groups), "")
+        self.usual = page.usual_seconds.get(profile.slug)
+        last = page.last if page.last and page.last.profile.slug == profile.slug else None
+        self.last = last
+        self.cores = last.cores if last else profile.cores.preferred
+        self.memory = last.memory if last else profile.memory.preferred
+        self.cvmfs = set(last.cvmfs) if last else set()
+
+    @property
+    def images(self) -> list[tuple[ImageChoice, bool, bool]]:
+        """Image, whether it is open to the person, whether it is chosen when the page opens."""
+        opened = [image for image in self.profile.images if opens(image.groups, self.groups)]
+        default = next((image for image in opened if image.default), opened[0] if opened else None)
+        if self.last:
+            own = self.last.custom_image
+            default = None if own else next((i for i in opened if i.name == self.last.image_name), default)
+        return [(image, image in opened, image is default) for image in self.profile.images]
+
+    @property
+    def images_matter(self) -> bool:
+        """Whether there is something to choose, or something to say, about images."""
+        return len(self.profile.images) > 1 or bool(self.patterns) or not self.images[0][1]
+
+    @property
+    def patterns(self) -> list[str]:
+        """What an image of one's own must match; none: not allowed."""
+        return custom_patterns(self.profile, self.groups)
+
+    @property
+    def custom_image(self) -> str:
+        """The image of one's own that was used last."""
+        return self.last.image if self.last and self.last.custom_image else ""
+
+    @property
+    def gpus(self) -> list[tuple[GpuFlavour, bool]]:
+        """Flavour and whether it is open to the person."""
+        return [(flavour, opens(flavour.groups, self.groups)) for flavour in self.profile.gpu]
+
+    @property
+    def gpu(self) -> str:
+        """Name of the flavour chosen when the page opens, or ``NO_GPU``."""
+        if self.last:
+            return self.last.gpu.name if self.last.gpu else NO_GPU
+        return self.fixed_gpu or NO_GPU
+
+    @property
+    def fixed_gpu(self) -> str:
+        """The flavour that every server of the profile has."""
+        return next((flavour.name for flavour, opened in self.gpus if flavour.default and opened), "")
+
+    @property
+    def span(self) -> str:
+        """What a server of this profile can have, in a few words: ``2 to 8 cores, 4 to 16 GiB``."""
+        _ = self.translate
+        least, most = min(self.profile.cores.choices), max(self.profile.cores.choices)
+        small, large = min(self.profile.memory.choices), max(self.profile.memory.choices)
+        cores = (
+            _.plural("{n} core", "{n} cores", most)
+            if least == most
+            else _("{least} to {most} cores", least=f"{least:g}", most=f"{most:g}")
+        )
+        return f"{cores}, {self._memory_span(format_size(small), format_size(large))}"
+
+    def _memory_span(self, small: str, large: str) -> str:
+        if small == large:
+            return small
+        number, unit = small.split(" ")
+        least = number if large.endswith(f" {unit}") else small
+        return self.translate("{least} to {most}", least=least, most=large)
+
+    @property
+    def stops_after(self) -> str:
+        """How long a server may be idle."""
+        _, seconds = self.translate, self.profile.idle_timeout
+        if not seconds:
+            return _("never by itself")
+        hours, minutes = seconds / 3600, seconds / 60
+        if hours >= 1:
+            return _("{n} h without activity", n=f"{hours:.3g}")
+        return _("{n} min without activity", n=f"{minutes:.3g}")
+
+
+@lru_cache(maxsize=1)
+def _template() -> Any:
+    loader = FileSystemLoader(HERE / "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
+        "form.html"
+    )
