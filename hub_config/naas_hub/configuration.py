@@ -1,0 +1,148 @@
+"""From `SiteSettings` to JupyterHub's traits. One function for each thing that is configured."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from naas_hub import CONFIG_VARIABLE
+from naas_hub.pages import TEMPLATE_PATHS, reasons_from_gateway, template_vars
+from naas_hub.request_ids import RequestIds
+from naas_hub.roles import CUSTOM_SCOPES, SERVICE, USE, roles
+from naas_hub.settings import SiteSettings, load_site, read_secrets
+
+HEADERS = {
+    # nobody frames our pages, a <base> cannot redirect our links, and no plug-in runs
+    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def site_settings(path: str | Path | None = None) -> SiteSettings:
+    """The settings in a file (default: the one that ``NAAS_CONFIG`` names, else the defaults). Raises InvalidInput."""
+    found = path or os.environ.get(CONFIG_VARIABLE)
+    return load_site(Path(found) if found else None)
+
+
+def apply(c: Any, settings: SiteSettings) -> None:
+    """Set every trait. Raises InvalidInput when a secret is missing, weak or open to others."""
+    secrets = read_secrets(settings)
+    _hub(c, settings)
+    _state(c, settings, secrets)
+    _proxy(c, settings, secrets)
+    _pages(c, settings, secrets)
+    _log(c, settings)
+    _authenticator(c, settings)
+    _gateway(c, settings, secrets)
+    _spawner(c, settings)
+
+
+def _hub(c: Any, settings: SiteSettings) -> None:
+    hub = settings.hub
+    c.JupyterHub.bind_url = hub.bind_url
+    c.JupyterHub.hub_bind_url = hub.hub_bind_url
+    if hub.hub_connect_url:
+        c.JupyterHub.hub_connect_url = hub.hub_connect_url
+    c.JupyterHub.public_url = f"{settings.gateway.public_hub_url}/"
+    c.JupyterHub.cleanup_servers = False  # sessions outlive the hub
+    c.JupyterHub.cleanup_proxy = False
+    c.JupyterHub.concurrent_spawn_limit = hub.concurrent_spawn_limit
+    c.JupyterHub.active_server_limit = hub.active_server_limit
+    c.JupyterHub.shutdown_on_logout = hub.shutdown_on_logout
+    c.JupyterHub.allow_named_servers = False
+
+
+def _state(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
+    hub = settings.hub
+    c.JupyterHub.db_url = hub.db_url
+    c.JupyterHub.cookie_secret_file = str(hub.cookie_secret_file)
+    c.JupyterHub.cookie_max_age_days = hub.session_days
+    c.CryptKeeper.keys = [bytes.fromhex(key) for key in secrets["hub.crypt_key_file"].split()]
+
+
+def _proxy(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = settings.hub.proxy_api_url
+    c.ConfigurableHTTPProxy.auth_token = secrets["hub.proxy_token_file"]
+
+
+def _pages(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
+    hub, site = settings.hub, settings.site
+    c.JupyterHub.template_paths = [*(str(path) for path in hub.template_paths), *TEMPLATE_PATHS]
+    reasons = reasons_from_gateway(settings.gateway.url, secrets["gateway.hub_token_file"])
+    c.JupyterHub.template_vars = template_vars(settings, reasons)
+    if site.logo:
+        c.JupyterHub.logo_file = str(site.logo)
+    # Lax, not Strict: the way back from IAM is a link from another site, and it needs the cookie of the sign-in
+    secure = {"secure": True} if urlsplit(settings.gateway.public_hub_url).scheme == "https" else {}
+    c.JupyterHub.tornado_settings = {
+        "headers": HEADERS,
+        "cookie_options": {"samesite": "Lax", **secure},
+        "transforms": [RequestIds],
+    }
+    if hub.subdomain_host:
+        c.JupyterHub.subdomain_host = hub.subdomain_host
+        # such cookies go to every path of a host, so they help only where people's servers have hosts of their own
+        c.JupyterHub.cookie_host_prefix_enabled = bool(secure)
+
+
+def _log(c: Any, settings: SiteSettings) -> None:
+    level = settings.hub.log_level
+    c.JupyterHub.log_level = level
+    c.JupyterHub.logging_config = {
+        "formatters": {"json": {"()": "naas_client.logs.JsonFormatter", "part": "hub"}},
+        "handlers": {"console": {"formatter": "json"}},
+        "loggers": {"JupyterHub": {"propagate": False}, "httpx": {"level": "WARNING"}},
+        "root": {"handlers": ["console"], "level": level},
+    }
+
+
+def _authenticator(c: Any, settings: SiteSettings) -> None:
+    iam = settings.iam
+    c.JupyterHub.authenticator_class = "indigo-iam"
+    ours = c.IAMAuthenticator
+    ours.issuer = iam.issuer
+    ours.client_id = iam.client_id
+    ours.client_secret_file = str(iam.client_secret_file)
+    ours.login_service = iam.display_name
+    ours.scope = iam.scopes
+    ours.allowed_groups = set(iam.allowed_groups)
+    ours.admin_groups = set(iam.admin_groups)
+    ours.owners = set(iam.owners)
+    ours.group_texts = {name: group.model_dump() for name, group in settings.groups.items()}
+    ours.contact = settings.site.contact
+    ours.gateway_url = settings.gateway.url
+    ours.gateway_token_file = str(settings.gateway.hub_token_file)
+    ours.oauth_callback_url = f"{settings.gateway.public_hub_url}/hub/oauth_callback"
+    # the gateway may answer with claims that are as old as the hub asks for, so each gets half of the allowed age
+    ours.auth_refresh_age = max(1, iam.auth_refresh_age // 2)
+
+
+def _gateway(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
+    token = secrets["gateway.hub_token_file"]
+    c.JupyterHub.services = [{"name": SERVICE, "url": settings.gateway.url, "api_token": token, "display": False}]
+    c.JupyterHub.custom_scopes = CUSTOM_SCOPES
+    c.JupyterHub.extra_user_scopes = {USE}
+    c.JupyterHub.load_roles = roles(settings.iam.admin_groups)
+
+
+def _spawner(c: Any, settings: SiteSettings) -> None:
+    hub, ours = settings.hub, c.NaasLocalSpawner
+    c.JupyterHub.spawner_class = f"naas-{hub.spawner}"
+    c.Spawner.start_timeout = hub.start_timeout
+    c.Spawner.http_timeout = hub.http_timeout
+    ours.profiles = settings.profiles
+    ours.data_dir = str(hub.data_dir)
+    ours.first_uid = hub.first_uid
+    ours.examples_dir = str(hub.examples_dir or "")
+    ours.drain_limit = hub.drain_seconds
+    ours.gateway_url = settings.gateway.url
+    ours.gateway_token_file = str(settings.gateway.hub_token_file)
+    ours.storage_groups = settings.capabilities.get("storage", [])
+    ours.scratch = bool(settings.storage.scratch_bucket)
+    ours.group_notes = {name: group.model_dump() for name, group in settings.groups.items()}
+    ours.join_url = f"{settings.iam.issuer}/"
+    ours.contact = settings.site.contact

@@ -1,0 +1,137 @@
+"""The whole of ``naas.yaml``: the sections that all parts read, the hub's own, and the profiles."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from naas_client.errors import InvalidInput
+from naas_client.settings import HttpAddress, Section, SharedSettings, load, read_secret
+from naas_spawner.profiles import Profiles, default_profiles
+from pydantic import AfterValidator, ConfigDict, Field
+
+KEY = re.compile(r"[0-9a-fA-F]{64}")
+"""What cookie secret and encryption keys look like: 32 bytes in hexadecimal digits."""
+
+
+def _origin(value: str) -> str:
+    if urlsplit(value).path:
+        raise ValueError("give scheme, host and port only, for example http://127.0.0.1:8081")
+    return value
+
+
+Origin = Annotated[HttpAddress, AfterValidator(_origin)]
+
+
+class HubSection(Section):
+    """JupyterHub itself: where it listens, what it keeps, how much it may start."""
+
+    bind_url: HttpAddress = Field(
+        "http://127.0.0.1:8000",
+        description="where the proxy takes browsers' requests; a path becomes the prefix of all pages",
+        examples=["http://0.0.0.0:8000/notebooks"],
+    )
+    hub_bind_url: Origin = Field("http://127.0.0.1:8081", description="where the hub itself listens")
+    hub_connect_url: Origin | Literal[""] = Field(
+        "", description="the hub as proxy and servers reach it; empty: `hub_bind_url`", examples=["http://hub:8081"]
+    )
+    subdomain_host: Origin | Literal[""] = Field(
+        "",
+        description="gives everybody a subdomain of their own, which isolates people's pages from each other; needs wildcard DNS",
+        examples=["https://notebooks.example.org"],
+    )
+    proxy_api_url: Origin = Field("http://127.0.0.1:8001", description="API of configurable-http-proxy")
+    proxy_token_file: Path | None = Field(None, description="file (0600) with the token that hub and proxy share")
+    cookie_secret_file: Path | None = Field(
+        None, description="file (0600) with 64 hexadecimal digits; a new value signs everybody out"
+    )
+    crypt_key_file: Path | None = Field(
+        None,
+        description="file (0600) with keys of 64 hexadecimal digits, one a line, newest first; encrypts what the hub keeps of people",
+    )
+    db_url: str = Field(
+        "sqlite:///jupyterhub.sqlite",
+        min_length=1,
+        description="SQLAlchemy address of the hub's database",
+        examples=["postgresql+psycopg2://hub@db.example.org/hub"],
+    )
+    data_dir: Path = Field(Path(".naas"), description="data folder: homes, run folders of servers, sockets")
+    spawner: Literal["local"] = Field("local", description="where people's servers run: processes on this machine")
+    first_uid: int = Field(
+        20000,
+        ge=1000,
+        description="first uid for people where the product runs as root; each name gets the next, for good",
+    )
+    examples_dir: Path | None = Field(
+        None,
+        description="folder with example notebooks, copied once into everybody's home",
+        examples=["/etc/naas/examples"],
+    )
+    drain_seconds: float = Field(
+        60, ge=0, description="seconds that the stop of a server waits for files on their way to the store"
+    )
+    concurrent_spawn_limit: int = Field(30, ge=0, description="servers that may be starting at once; 0: no limit")
+    active_server_limit: int = Field(0, ge=0, description="servers that may run at once; 0: no limit")
+    start_timeout: int = Field(120, ge=1, description="seconds a server may take to start")
+    http_timeout: int = Field(60, ge=1, description="seconds a started server may take to answer")
+    session_days: float = Field(
+        1, gt=0, le=30, description="days after which a browser has to sign in again (ended access works at once)"
+    )
+    shutdown_on_logout: bool = Field(False, description="stop a person's server when they sign out")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    template_paths: list[Path] = Field(
+        default_factory=list, description="folders with your own page templates, looked up before ours"
+    )
+
+
+class SiteSettings(SharedSettings):
+    """Every key of ``naas.yaml``; an unknown one stops the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hub: HubSection = Field(default_factory=HubSection)
+    profiles: Profiles = Field(default_factory=default_profiles, description="what people may start, and who may")
+
+
+def secret_files(settings: SiteSettings) -> dict[str, Path | None]:
+    """The files that the hub needs at its start, by the path of their key."""
+    return {
+        "iam.client_secret_file": settings.iam.client_secret_file,
+        "gateway.hub_token_file": settings.gateway.hub_token_file,
+        "hub.proxy_token_file": settings.hub.proxy_token_file,
+        "hub.cookie_secret_file": settings.hub.cookie_secret_file,
+        "hub.crypt_key_file": settings.hub.crypt_key_file,
+    }
+
+
+def read_secrets(settings: SiteSettings, only_named: bool = False) -> dict[str, str]:
+    """The secrets by the path of their key. Raises InvalidInput with a line for each that is missing, open to others or weak.
+
+    Parameters: ``only_named``, leave out the keys that are not set (`naas up` sets them, with secrets of its own).
+    """
+    secrets: dict[str, str] = {}
+    mistakes: list[str] = []
+    for key, path in secret_files(settings).items():
+        if only_named and path is None:
+            continue
+        try:
+            secrets[key] = read_secret(path, key)
+            if key in {"hub.cookie_secret_file", "hub.crypt_key_file"}:
+                _check_keys(secrets[key], key, path)
+        except InvalidInput as error:
+            mistakes.append(error.message)
+    if mistakes:
+        raise InvalidInput("\n".join(mistakes), code="bad-secret")
+    return secrets
+
+
+def _check_keys(value: str, key: str, path: Path | None) -> None:
+    if not all(KEY.fullmatch(line) for line in value.split()):
+        raise InvalidInput(f"{key}: {path} must hold 64 hexadecimal digits. Make them with `openssl rand -hex 32`.")
+
+
+def load_site(path: Path | None) -> SiteSettings:
+    """Read ``naas.yaml``; None gives the defaults. Raises InvalidInput with a line per mistake."""
+    return load(path, SiteSettings)
