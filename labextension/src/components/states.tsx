@@ -1,0 +1,122 @@
+import { Clipboard } from '@jupyterlab/apputils';
+import React from 'react';
+
+import { clock } from '../formats';
+import type { IFailure } from '../resource';
+import { told } from '../words';
+import { Age, LinkButton, Note } from './basics';
+import { useNaas } from './context';
+
+/** Seconds before anything is drawn, and before the wait is put in words. */
+const SKELETON = 0.15;
+export const WORDS = 5;
+const WIDTHS = [
+  [52, 78],
+  [40, 66],
+  [61, 82],
+  [46, 58]
+];
+
+/** Nothing at first, then the shape of the list, then words. */
+export function Loading({
+  seconds,
+  what
+}: {
+  seconds: number;
+  what: (waited: string) => string;
+}): JSX.Element | null {
+  const { language } = useNaas();
+  const [early, setEarly] = React.useState(seconds < SKELETON);
+  React.useEffect(() => {
+    const timer = setTimeout(() => setEarly(false), SKELETON * 1000);
+    return () => clearTimeout(timer);
+  }, []);
+  if (early) {
+    return null;
+  }
+  const waited = seconds >= WORDS ? what(language.trans.__('%1 s', Math.floor(seconds))) : null;
+  return (
+    <div className="jp-Naas-loading" aria-busy="true" data-testid="naas-loading">
+      {WIDTHS.map(([first, second]) => (
+        <div className="jp-Naas-row" key={first} aria-hidden="true">
+          <i className="jp-Naas-bone jp-mod-circle" />
+          <div>
+            <i className="jp-Naas-bone" style={{ width: `${first}%` }} />
+            <i className="jp-Naas-bone jp-mod-small" style={{ width: `${second}%` }} />
+          </div>
+        </div>
+      ))}
+      <p className="jp-Naas-hint">
+        {waited ?? <span className="jp-Naas-sr">{language.trans.__('Loading')}</span>}
+      </p>
+    </div>
+  );
+}
+
+/** Nothing to show, and that is in order: what belongs here, in a sentence. */
+export function Empty(props: { title: string; children: React.ReactNode }): JSX.Element {
+  return (
+    <div className="jp-Naas-empty" data-testid="naas-empty">
+      <b>{props.title}</b>
+      <p>{props.children}</p>
+    </div>
+  );
+}
+
+function details(failure: IFailure): string {
+  return [
+    `code: ${failure.code}`,
+    `message: ${failure.message}`,
+    `request: ${failure.requestId || '-'}`
+  ].join('\n');
+}
+
+/** What went wrong, what goes on regardless, and the next step. */
+export function Failure(props: {
+  title: string;
+  failure: IFailure;
+  children?: React.ReactNode;
+}): JSX.Element {
+  const { language, model } = useNaas();
+  const { trans } = language;
+  const { failure } = props;
+  return (
+    <div data-testid="naas-error">
+      <Note
+        kind="bad"
+        actions={
+          <>
+            <LinkButton label={trans.__('Try again')} onClick={() => void model.refresh()} />
+            <LinkButton
+              label={trans.__('Copy details')}
+              onClick={() => Clipboard.copyToSystem(details(failure))}
+            />
+          </>
+        }
+      >
+        <b>{props.title}</b> {told(failure.message, trans)} {props.children}
+      </Note>
+      <p className="jp-Naas-hint">{trans.__('Code %1', failure.code)}</p>
+    </div>
+  );
+}
+
+/** The last data are shown below, and this is how old they are. */
+export function Stale(props: { receivedAt: Date; now: Date }): JSX.Element {
+  const { language, model } = useNaas();
+  const { trans, tag } = language;
+  return (
+    <div data-testid="naas-stale">
+      <Note
+        kind="warn"
+        actions={<LinkButton label={trans.__('Try again')} onClick={() => void model.refresh()} />}
+      >
+        {trans.__('Shown as of %1,', clock(props.receivedAt, tag))}{' '}
+        <b>
+          <Age at={props.receivedAt} now={props.now} />
+        </b>
+        . {trans.__('Not refreshed since.')}
+      </Note>
+    </div>
+  );
+}

@@ -1,0 +1,145 @@
+import { codeIcon } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import type { IStorageStatus } from '../documents';
+import { absolute, clock, remaining } from '../formats';
+import { StateIcon } from '../icons';
+import { isDown, isWithout, summary } from '../summary';
+import { CommandIDs } from '../tokens';
+import { told } from '../words';
+import { IconButton, LinkButton, Note } from './basics';
+import { useNaas } from './context';
+import { FolderGrid } from './folders';
+import { Section } from './section';
+import { Empty, Failure, Loading, Stale, WORDS } from './states';
+import { UnsavedNote, Uploads } from './uploads';
+
+/** How long the present credentials last; the agent renews them long before. */
+function Access({ expiresAt, now }: { expiresAt: Date; now: Date }): JSX.Element {
+  const { language } = useNaas();
+  const { trans, tag } = language;
+  const left = (expiresAt.getTime() - now.getTime()) / 1000;
+  return (
+    <>
+      <h3 className="jp-Naas-heading">{trans.__('Access')}</h3>
+      <ul className="jp-Naas-list">
+        <li className="jp-Naas-row" title={absolute(expiresAt, tag)} data-testid="naas-access">
+          <StateIcon look={left > 0 ? 'key' : 'bad'} />
+          <div className="jp-Naas-title">
+            {left > 0 ? trans.__('Access renews itself') : trans.__('Access was not renewed')}
+          </div>
+          <div className="jp-Naas-side">
+            {left > 0
+              ? trans.__('in %1', remaining(left, language))
+              : trans.__('ended %1', clock(expiresAt, tag))}
+          </div>
+        </li>
+      </ul>
+    </>
+  );
+}
+
+function DownNote({ status }: { status: IStorageStatus }): JSX.Element {
+  const { language, model } = useNaas();
+  const { trans } = language;
+  return (
+    <Note
+      kind="bad"
+      actions={<LinkButton label={trans.__('Try again')} onClick={() => void model.refresh()} />}
+    >
+      <b>{trans.__('cloud-storage is not connected.')}</b> {told(status.reason, trans)}{' '}
+      {trans.__('Your notebook runs; nothing can be written there until it is back.')}
+    </Note>
+  );
+}
+
+function EndingNote({ status }: { status: IStorageStatus }): JSX.Element {
+  const { trans } = useNaas().language;
+  return (
+    <Note kind="busy">
+      {status.state === 'draining'
+        ? trans.__('This server is stopping. Your uploads finish first.')
+        : trans.__('This server has stopped using cloud-storage.')}
+    </Note>
+  );
+}
+
+function Content({ status, now }: { status: IStorageStatus; now: Date }): JSX.Element {
+  const { trans } = useNaas().language;
+  if (status.folders.length === 0 && isWithout(status)) {
+    return <Empty title={trans.__('No cloud folders here')}>{told(status.reason, trans)}</Empty>;
+  }
+  return (
+    <>
+      {isDown(status) ? <DownNote status={status} /> : null}
+      {status.state === 'draining' || status.state === 'stopped' ? <EndingNote status={status} /> : null}
+      <UnsavedNote status={status} />
+      <Folders status={status} now={now} />
+      <Uploads status={status} />
+      {status.credentials_expire_at !== null ? (
+        <Access expiresAt={new Date(status.credentials_expire_at)} now={now} />
+      ) : null}
+    </>
+  );
+}
+
+function Folders({ status, now }: { status: IStorageStatus; now: Date }): JSX.Element | null {
+  const { trans } = useNaas().language;
+  if (status.folders.length > 0) {
+    return (
+      <>
+        <h3 className="jp-Naas-heading">{trans.__('Folders')}</h3>
+        <FolderGrid folders={status.folders} now={now} />
+      </>
+    );
+  }
+  if (status.state === 'starting') {
+    return <Loading seconds={WORDS} what={() => trans.__('Your folders are being connected.')} />;
+  }
+  return isDown(status) ? null : (
+    <Empty title={trans.__('No folders yet')}>
+      {trans.__('They appear when the server starts with storage.')}
+    </Empty>
+  );
+}
+
+/** The first section: notes, folders, uploads, access. */
+export function Storage(props: { open: boolean; onToggle: () => void; now: Date }): JSX.Element {
+  const { language, model, commands } = useNaas();
+  const { trans, tag } = language;
+  const view = model.storage.view(model.storageInterval);
+  const data = view.kind === 'data' ? view : null;
+  return (
+    <Section
+      id="jp-naas-storage"
+      title={trans.__('Storage')}
+      open={props.open}
+      onToggle={props.onToggle}
+      summary={data ? summary(data.data, language) : null}
+      tooltip={data ? trans.__('As of %1', absolute(data.receivedAt, tag)) : undefined}
+      tools={
+        commands.isEnabled(CommandIDs.insertCode) ? (
+          <IconButton
+            icon={codeIcon}
+            name={trans.__('Insert code for storage')}
+            onClick={() => void commands.execute(CommandIDs.insertCode)}
+          />
+        ) : null
+      }
+    >
+      {view.kind === 'loading' ? (
+        <Loading
+          seconds={view.seconds}
+          what={waited => trans.__('Still asking your server about its folders, %1', waited)}
+        />
+      ) : null}
+      {view.kind === 'error' ? (
+        <Failure title={trans.__('The folders could not be read.')} failure={view.failure}>
+          {trans.__('Your files are not affected.')}
+        </Failure>
+      ) : null}
+      {data?.stale ? <Stale receivedAt={data.receivedAt} now={props.now} /> : null}
+      {data ? <Content status={data.data} now={props.now} /> : null}
+    </Section>
+  );
+}

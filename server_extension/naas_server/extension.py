@@ -1,0 +1,88 @@
+"""Where Jupyter Server learns of us: settings, addresses, and the clean end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Float, Unicode, default
+
+from naas_server.drive import CloudDrive
+from naas_server.drive_handlers import drive_handlers
+from naas_server.events import EventsHandler, Streams
+from naas_server.gateway import ROUTES, Gateway
+from naas_server.passthrough import PassThroughHandler, UnknownHandler
+from naas_server.storage import Storage, StorageHandler
+
+API = "/naas/api"
+
+
+class NaasServer(ExtensionApp):
+    """Serves ``<base_url>naas/api``. Works, with less to say, in a Jupyter server that the platform did not start."""
+
+    name = "naas_server"
+    extension_url = f"{API}/storage"
+
+    gateway_url = Unicode(
+        help="""Address of the platform's API, for example `https://hub.example.org/services/naas/api/v1`.
+
+        Default: the environment variable `NAAS_GATEWAY_URL`, which the spawner sets. Empty: the panel shows storage
+        only and says that the platform is not connected.
+        """,
+    ).tag(config=True)
+
+    run_folder = Unicode(
+        help="""Run folder of this server, where its mount agent listens on `agent.sock`.
+
+        Default: the environment variable `NAAS_STORAGE_RUN`, which the spawner sets. Empty: the panel says that this
+        server has no cloud storage.
+        """,
+    ).tag(config=True)
+
+    heartbeat = Float(
+        15,
+        min=0.1,
+        help="""Seconds between two signs of life on an event stream that has nothing else to say.
+
+        Must be shorter than the idle limit of every proxy between browser and server (60 s is usual).
+        """,
+    ).tag(config=True)
+
+    @default("gateway_url")
+    def _gateway_url(self) -> str:
+        return os.environ.get("NAAS_GATEWAY_URL", "").rstrip("/")
+
+    @default("run_folder")
+    def _run_folder(self) -> str:
+        return os.environ.get("NAAS_STORAGE_RUN", "")
+
+    def initialize_handlers(self) -> None:
+        """Our addresses; everything else below ``naas/api`` is answered with our error shape too."""
+        storage = Storage(Path(self.run_folder) if self.run_folder else None, self._root())
+        self.gateway = Gateway(self.gateway_url)
+        self.streams = Streams(self.heartbeat)
+        self.handlers.extend(
+            [
+                (f"{API}/storage", StorageHandler, {"storage": storage}),
+                (
+                    f"{API}/events",
+                    EventsHandler,
+                    {"storage": storage, "gateway": self.gateway, "streams": self.streams},
+                ),
+                *(
+                    (f"{API}/{path}", PassThroughHandler, {"gateway": self.gateway, "route": route})
+                    for path, route in ROUTES.items()
+                ),
+                *drive_handlers(CloudDrive(parent=self.serverapp)),
+                (f"{API}/.*", UnknownHandler),
+            ]
+        )
+
+    def _root(self) -> Path:
+        return Path(self.serverapp.contents_manager.root_dir)
+
+    async def stop_extension(self) -> None:
+        """End all event streams, then the connections to the gateway."""
+        await self.streams.close()
+        await self.gateway.close()

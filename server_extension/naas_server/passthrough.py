@@ -1,0 +1,81 @@
+"""Everything that is the gateway's: passed on address by address, with limits; the token never reaches the browser."""
+
+from __future__ import annotations
+
+import json
+
+from jupyter_server.auth.decorator import authorized
+from naas_client.errors import InvalidInput, NotFound
+from tornado.web import authenticated
+
+from naas_server.base import MethodNotAllowed, NaasHandler, TooLarge
+from naas_server.gateway import Gateway, Route
+
+LONGEST_BODY = 64 * 1024
+"""Bytes of a request; a form of ours is some hundred bytes."""
+LONGEST_PARAMETER = 200
+
+
+class PassThroughHandler(NaasHandler):
+    """One address of the gateway."""
+
+    def initialize(self, gateway: Gateway, route: Route) -> None:
+        """Parameters: ``gateway``, where to; ``route``, what is allowed there."""
+        self.gateway, self.route = gateway, route
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """Read."""
+        await self._pass(None)
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Change; Jupyter Server has checked XSRF before."""
+        await self._pass(self._body())
+
+    async def _pass(self, body: bytes | None) -> None:
+        if self.request.method not in self.route.methods:
+            raise MethodNotAllowed("This address cannot be used like that. Reload the page to get the current panel.")
+        answer = await self.gateway.send(
+            self.request.method,
+            self.route.path,
+            request_id=self.request_id,
+            parameters=self._parameters(),
+            body=body,
+        )
+        self.set_status(answer.status)
+        self.finish(*([answer.body] if answer.body else []))
+
+    def _parameters(self) -> dict[str, str]:
+        values = {name: self.get_query_argument(name, "") for name in self.route.parameters}
+        if any(len(value) > LONGEST_PARAMETER for value in values.values()):
+            raise InvalidInput(f"A parameter of the address is longer than {LONGEST_PARAMETER} characters. Shorten it.")
+        return {name: value for name, value in values.items() if value}
+
+    def _body(self) -> bytes:
+        body: bytes = self.request.body
+        if len(body) > LONGEST_BODY:
+            raise TooLarge(f"The request is larger than {LONGEST_BODY // 1024} KiB. Send less.")
+        if not body:
+            return b"{}"
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise InvalidInput("The request must be a JSON object. Reload the page to get the current panel.")
+        return body
+
+
+class UnknownHandler(NaasHandler):
+    """Any other address below ours: for signed-in people it does not exist; the others learn nothing."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer 404."""
+        raise NotFound("There is nothing at this address. Reload the page to get the current panel.")
+
+    post = put = patch = delete = get

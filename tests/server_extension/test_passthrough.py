@@ -1,0 +1,182 @@
+"""What is passed on to the gateway, and how little that is: named addresses, with limits, the token never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from naas_client.errors import ErrorAnswer
+from naas_local.ports import LOOPBACK, free_port
+
+from .conftest import HUB_TOKEN, Asked, Desk, Reply, Stack, jupyter
+
+pytestmark = pytest.mark.server
+
+
+def error(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of an answer that must have our error shape."""
+    body = ErrorAnswer.model_validate(answer.json()).error
+    assert body.message
+    assert body.request_id == answer.headers["x-request-id"]
+    return answer.status_code, body.code
+
+
+def test_an_answer_is_passed_on_with_the_hub_token_and_the_request_id(stack: Stack, api: httpx.Client) -> None:
+    answer = api.get("me", headers={"X-Request-ID": "abcdef-0123456789"})
+    assert answer.json() == {"name": "alice", "groups": ["users/naas", "users/s3", "developers"]}
+    (asked,) = stack.gateway.asked
+    assert asked.headers["Authorization"] == f"Bearer {HUB_TOKEN}"
+    assert asked.headers["X-Request-ID"] == answer.headers["x-request-id"] == "abcdef-0123456789"
+    assert "Cookie" not in asked.headers
+
+
+def test_a_forged_request_id_is_replaced(stack: Stack, api: httpx.Client) -> None:
+    answer = api.get("me", headers={"X-Request-ID": "x" * 300})
+    assert len(answer.headers["x-request-id"]) == 16
+    assert stack.gateway.asked[0].headers["X-Request-ID"] == answer.headers["x-request-id"]
+
+
+def test_a_write_takes_its_body_along(stack: Stack, api: httpx.Client) -> None:
+    stack.gateway.says("tokens", {"access_token": "t", "audience": "object", "expires_at": "2026-11-21T15:00:00Z"})
+    answer = api.post("tokens", json={"audience": "object"})
+    assert answer.json()["audience"] == "object"
+    assert stack.gateway.asked[0].body == b'{"audience":"object"}'
+
+
+def test_only_known_parameters_are_passed(stack: Stack, api: httpx.Client) -> None:
+    stack.gateway.says("stop-reasons", {"items": [], "total": 0})
+    api.get("stop-reasons", params={"limit": "5", "username": "bob", "1763712345": ""})
+    assert stack.gateway.asked[0].path == "/api/v1/stop-reasons?limit=5"
+
+
+def test_an_answer_without_content_stays_one(stack: Stack, api: httpx.Client) -> None:
+    stack.gateway.replies["stop-reasons/seen"] = lambda _asked: (204, {}, b"")
+    assert (api.post("stop-reasons/seen").status_code, stack.gateway.asked[0].method) == (204, "POST")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "s3-credentials",
+        "hub/sign-ins",
+        "hub/users/alice/claims",
+        "audit",
+        "",
+        "me/",
+        "tokens/../audit",
+        "%2e%2e/hub/api",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_other_addresses_do_not_exist(stack: Stack, api: httpx.Client, path: str, method: str) -> None:
+    answer = api.request(method, path)
+    assert answer.status_code == 404
+    assert not stack.gateway.asked
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "me"), ("GET", "tokens"), ("POST", "health"), ("DELETE", "me")])
+def test_other_methods_are_refused(stack: Stack, api: httpx.Client, method: str, path: str) -> None:
+    assert error(api.request(method, path)) == (405, "method-not-allowed")
+    assert not stack.gateway.asked
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"[1]", (400, "invalid-input")),
+        (b"{", (400, "invalid-input")),
+        (b"\xff\xfe", (400, "invalid-input")),
+        (b"[" * 60_000, (400, "invalid-input")),
+        (b'{"audience": "' + b"x" * 70_000 + b'"}', (413, "too-large")),
+    ],
+    ids=["a list", "broken", "not text", "deep", "large"],
+)
+def test_a_body_that_cannot_be_used_is_refused_here(
+    stack: Stack, api: httpx.Client, body: bytes, expected: tuple[int, str]
+) -> None:
+    assert error(api.post("tokens", content=body, headers={"Content-Type": "application/json"})) == expected
+    assert not stack.gateway.asked
+
+
+def test_the_gateways_own_error_is_passed_on(stack: Stack, api: httpx.Client) -> None:
+    body = {"error": {"code": "access-ended", "message": "Sign in again.", "request_id": "1234567890abcdef"}}
+    stack.gateway.says("tokens", body, 403)
+    answer = api.post("tokens", json={"audience": "object"})
+    assert (answer.status_code, answer.json()) == (403, body)
+
+
+def proxy_page(_asked: Asked) -> tuple[int, dict[str, str], bytes]:
+    return 503, {"Content-Type": "text/html"}, b"<h1>503</h1> token=secret"
+
+
+def redirect(_asked: Asked) -> tuple[int, dict[str, str], bytes]:
+    return 302, {"Location": "http://127.0.0.1:1/steal"}, b""
+
+
+def flood(_asked: Asked) -> tuple[int, dict[str, str], bytes]:
+    return 200, {"Content-Type": "application/json"}, b'"' + b"x" * (2**20) + b'"'
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"), [(proxy_page, "unavailable"), (redirect, "unavailable"), (flood, "gateway-answer")]
+)
+def test_an_answer_that_is_not_the_gateways_is_not_shown(
+    stack: Stack, api: httpx.Client, reply: Reply, code: str
+) -> None:
+    stack.gateway.replies["me"] = reply
+    answer = api.get("me")
+    assert error(answer) == (503, code)
+    assert "secret" not in answer.text
+    assert "steal" not in answer.text
+
+
+def test_a_gateway_that_is_down_is_said_to_be(tmp_path: Path) -> None:
+    environment = {"NAAS_GATEWAY_URL": f"http://{LOOPBACK}:{free_port()}/api/v1", "JUPYTERHUB_API_TOKEN": HUB_TOKEN}
+    with jupyter(Desk.at(tmp_path), **environment) as server, server.client() as api:
+        assert error(api.get("me")) == (503, "gateway-down")
+        assert api.get("storage").status_code == 200
+
+
+def test_an_answer_that_breaks_off_is_an_error(stack: Stack, api: httpx.Client) -> None:
+    cut = {"Content-Length": "100", "Content-Type": "application/json"}
+    stack.gateway.replies["me"] = lambda _asked: (200, cut, b"{")
+    assert error(api.get("me")) == (503, "gateway-down")
+
+
+def test_strangers_learn_nothing(stack: Stack) -> None:
+    with stack.jupyter.client(token="wrong") as stranger:
+        for path in ("storage", "me", "events", "s3-credentials"):
+            assert error(stranger.get(path)) == (403, "not-signed-in")
+    assert not stack.gateway.asked
+
+
+def test_a_write_by_cookie_needs_the_xsrf_token(stack: Stack) -> None:
+    stack.gateway.says("stop-reasons/seen", {})
+    with httpx.Client(base_url=stack.jupyter.url) as browser:
+        browser.get("tree", params={"token": stack.jupyter.token}, follow_redirects=True)
+        browser.get("login")
+        forged = browser.post("naas/api/stop-reasons/seen", json={})
+        assert error(forged) == (403, "forbidden")
+        assert not stack.gateway.asked
+        header = {"X-XSRFToken": browser.cookies["_xsrf"]}
+        assert browser.post("naas/api/stop-reasons/seen", json={}, headers=header).status_code == 200
+
+
+def test_the_panels_polls_do_not_count_as_work(stack: Stack, api: httpx.Client) -> None:
+    def last_activity() -> str:
+        value: str = httpx.get(
+            f"{stack.jupyter.url}api/status", params={"no_track_activity": 1}, headers=api.headers
+        ).json()["last_activity"]
+        return value
+
+    before = last_activity()
+    api.get("storage")
+    api.get("health")
+    assert last_activity() == before
+
+
+def test_the_token_is_in_no_log(stack: Stack, api: httpx.Client) -> None:
+    api.get("me")
+    api.get("audit")
+    assert HUB_TOKEN not in stack.jupyter.log.read_text()
