@@ -1,0 +1,211 @@
+"""The parts of the whole product on one machine: their settings, their command lines, their order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from naas_client import settings
+from naas_client.errors import InvalidInput
+from naas_client.files import write_private
+from naas_client.gateway import API_PATH
+from naas_client.processes import find_program
+
+from naas_local import iam, store
+from naas_local.data import DataFolder
+from naas_local.parts import HARMLESS, PartSpec
+from naas_local.ports import LOOPBACK
+
+NODE_MODULES = Path(__file__).parents[1] / "node_modules"
+_ROOT = Path(__file__).parents[2]
+CHECKOUT = _ROOT if (_ROOT / "setup.py").exists() else None
+"""The checkout this runs from, or None when it was installed from a wheel."""
+OF_A_REAL_IAM = ("client_secret_file", "second_client_id", "second_client_secret_file")
+GROUP_TEXTS = {
+    "users/naas": "Notebooks",
+    "users/s3": "Cloud storage in notebooks",
+    "developers": "More cores and memory",
+}
+IAM_HOST = "127.0.0.2"
+"""The embedded IAM has a host of its own: browsers share cookies between ports of one host, and IAM's session is not for the hub."""
+PORTS = ("iam", "store", "gateway", "hub", "proxy")
+CHOSEN_HERE = {
+    "gateway": ("url", "hub_api_url"),
+    "hub": ("bind_url", "hub_bind_url", "hub_connect_url", "proxy_api_url", "proxy_token_file", "data_dir"),
+}
+"""Keys of ``naas.yaml`` that follow from ``--port`` and ``--data``: another value would leave parts looking for each other."""
+
+
+class Product:
+    """One installation: the data folder, the operator's ``naas.yaml`` (or none), and the ports chosen for it.
+
+    What the file leaves out is filled in so that the embedded cloud serves it; what it sets (``iam.issuer``,
+    ``storage.url``) switches the embedded counterpart off.
+    """
+
+    def __init__(self, data: DataFolder, config: Path | None, port: int | None) -> None:
+        self.data = data
+        self.given = settings.load_document(config) if config else {}
+        self.shared = settings.validate(self.given, settings.SharedSettings, str(config or "defaults"))
+        _refuse_chosen(self.given, str(config))
+        self.embedded_iam = "issuer" not in (self.given.get("iam") or {})
+        self.embedded_store = "url" not in (self.given.get("storage") or {})
+        self.ports = data.choose_ports(PORTS, port)
+        self.url = f"http://{LOOPBACK}:{self.ports['public']}"
+        self.as_root = os.geteuid() == 0
+
+    def _address(self, part: str) -> str:
+        host = IAM_HOST if part == "iam" else LOOPBACK
+        return f"http://{host}:{self.ports[part]}"
+
+    @property
+    def issuer(self) -> str:
+        """The IAM people sign in with: the embedded one's address or the operator's."""
+        return self._address("iam") if self.embedded_iam else self.shared.iam.issuer
+
+    def write_site(self) -> None:
+        """Write the effective settings that all parts read."""
+        gateway, hub = self.data.part("gateway"), self.data.part("hub")
+        secret = self.data.secret
+        found: dict[str, dict[str, Any]] = {
+            "iam": {"issuer": self.issuer},
+            "storage": {"url": self._address("store")},
+            "gateway": {
+                "url": self._address("gateway"),
+                "database_url": f"sqlite+aiosqlite:///{gateway}/gateway.sqlite",
+                "keys_file": str(gateway / "keys"),
+                "hub_token_file": str(secret("hub-token")),
+                "hub_api_url": f"{self._address('hub')}/hub/api",
+                "public_hub_url": self.url,
+            },
+            "hub": {
+                "bind_url": self.url,
+                "hub_bind_url": self._address("hub"),
+                "proxy_api_url": self._address("proxy"),
+                "proxy_token_file": str(secret("proxy-token")),
+                "cookie_secret_file": str(secret("cookie-secret")),
+                "crypt_key_file": str(secret("crypt-key")),
+                "db_url": f"sqlite:///{hub}/jupyterhub.sqlite",
+                "data_dir": str(self.data.root),
+                **({"examples_dir": str(CHECKOUT / "examples")} if CHECKOUT else {}),
+            },
+        }
+        if self.embedded_iam:
+            found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
+            found["groups"] = {group: {"description": text} for group, text in GROUP_TEXTS.items()}
+        document = dict(self.given)
+        for section, values in found.items():
+            document[section] = {**values, **(self.given.get(section) or {})}
+        write_private(self.data.site, yaml.safe_dump(document, sort_keys=False))
+
+    def specs(self) -> list[PartSpec]:
+        """The parts in the order of their start; they end in the reverse order."""
+        parts = []
+        if self.embedded_iam:
+            parts.append(self._iam())
+        if self.embedded_store:
+            parts.append(self._store())
+        parts += [self._gateway(), self._proxy()]
+        if self.as_root:
+            parts.append(self._mounts())
+        return [*parts, self._launcher(), self._hub()]
+
+    def reachable_paths(self) -> list[Path]:
+        """What people's servers must be able to reach: Python, this package, its examples, the data folder."""
+        paths = [Path(sys.prefix), Path(sys.base_prefix), self.data.root]
+        return [*paths, CHECKOUT] if CHECKOUT else paths
+
+    def _iam(self) -> PartSpec:
+        return iam.prepare(
+            self.data.part("iam"),
+            self.ports["iam"],
+            hub_url=self.url,
+            client_id=self.shared.iam.client_id,
+            client_secret=self.data.secret("iam-client-secret").read_text().strip(),
+            client_name=self.shared.site.name,
+            include_authn_info=True,
+            host=IAM_HOST,
+        )
+
+    def _store(self) -> PartSpec:
+        storage = self.shared.storage
+        return store.prepare(
+            self.data.part("store"),
+            self.ports["store"],
+            issuer=self.issuer,
+            audience=storage.audience,
+            role_arn=storage.role_arn,
+            storage_groups=self.shared.capabilities.get("storage", []),
+            scratch_bucket=storage.scratch_bucket,
+            region=storage.region,
+        )
+
+    def _python(self, name: str, module: str, ready: str | Path, *arguments: str, **more: Any) -> PartSpec:
+        environment = {"NAAS_CONFIG": str(self.data.site)}
+        return PartSpec(name, (sys.executable, "-m", module, *arguments), ready, environment=environment, **more)
+
+    def _gateway(self) -> PartSpec:
+        address = self._address("gateway")
+        return self._python(
+            "gateway", "naas_gateway", f"{address}{API_PATH}/health", url=f"{self.url}{API_PATH}/health"
+        )
+
+    def _proxy(self) -> PartSpec:
+        program = NODE_MODULES / ".bin" / "configurable-http-proxy"
+        if not program.exists():
+            raise InvalidInput("The proxy is not installed. Run `make install`.")
+        node = find_program("node") or "node"
+        argv = (
+            *(node, str(program), "--ip", LOOPBACK, "--port", str(self.ports["public"])),
+            *("--api-ip", LOOPBACK, "--api-port", str(self.ports["proxy"])),
+            *("--storage-backend", str(Path(__file__).with_name("routes.cjs"))),
+            *("--default-target", self._address("hub"), "--error-target", f"{self._address('hub')}/hub/error"),
+        )
+        secrets = {"CONFIGPROXY_AUTH_TOKEN": self.data.secret("proxy-token")}
+        routes = {"NAAS_PROXY_ROUTES": str(self.data.part("proxy") / "routes.json")}
+        ready = f"{self._address('proxy')}/api/routes"
+        return PartSpec("proxy", argv, ready, url=self.url, environment=routes, secrets=secrets)
+
+    def _mounts(self) -> PartSpec:
+        data = self.data
+        arguments = ("--base", str(data.mounts), "--socket", str(data.mounts_socket))
+        return self._python(
+            "mounts", "naas_storage.mounts", data.mounts_socket, *arguments, namespace=True, inherits=HARMLESS
+        )
+
+    def _launcher(self) -> PartSpec:
+        data = self.data
+        arguments = ("--socket", str(data.launcher_socket), "--state", str(data.run / "launcher.json"))
+        place: dict[str, Any] = {"namespace": True, "inherits": HARMLESS, "stop_limit": 90}
+        return self._python("launcher", "naas_spawner.launcher", data.launcher_socket, *arguments, **place)
+
+    def _hub(self) -> PartSpec:
+        return self._python(
+            "hub",
+            "naas_hub",
+            f"{self.url}/hub/health",
+            url=f"{self.url}/hub/",
+            needs=("proxy",),
+            stop_limit=30,
+        )
+
+
+def _refuse_chosen(given: dict[str, Any], source: str) -> None:
+    keys = [
+        f"{section}.{key}" for section, own in CHOSEN_HERE.items() for key in own if key in (given.get(section) or {})
+    ]
+    iam = given.get("iam") or {}
+    orphans = [] if "issuer" in iam else [f"iam.{key}" for key in OF_A_REAL_IAM if key in iam]
+    if orphans:
+        raise InvalidInput(
+            f"{source}: {', '.join(orphans)}: belongs to a real IAM. Set iam.issuer too, or remove it.",
+            code="bad-settings",
+        )
+    if keys:
+        raise InvalidInput(
+            f"{source}: {', '.join(keys)}: `naas up` chooses this itself, by --port and --data. Remove it.",
+            code="bad-settings",
+        )

@@ -1,0 +1,53 @@
+"""A store for the length of a `with` block: what the tests of every room use."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from naas_local.parts import PartSpec, RunningPart, running
+from naas_local.ports import free_port
+from naas_local.store.settings import prepare
+
+AUDIENCE = "object"
+ROLE_ARN = "arn:aws:iam:::role/IAMaccess"
+
+
+@dataclass
+class EmbeddedStore:
+    """A running store and how to reach it: S3 and STS are both at ``url``."""
+
+    url: str
+    data: Path
+    audience: str
+    role_arn: str
+    scratch_bucket: str
+    spec: PartSpec
+    part: RunningPart
+
+    @property
+    def buckets(self) -> Path:
+        """Where the objects are plain files: ``buckets/<bucket>/<key>``."""
+        return self.data / "buckets"
+
+
+@contextlib.contextmanager
+def embedded_store(tmp_path: Path, issuer: str, **options: Any) -> Iterator[EmbeddedStore]:
+    """Start a store that trusts ``issuer``; ``options`` are those of `prepare`, and ``port``.
+
+    The same ``tmp_path`` again is the same store after a restart. Raises PartFailed when it does not start.
+    """
+    data = tmp_path / "store"
+    given: dict[str, Any] = {
+        "audience": AUDIENCE,
+        "role_arn": ROLE_ARN,
+        "storage_groups": ["users/s3"],
+        "scratch_bucket": "scratch",
+        **options,
+    }
+    spec = prepare(data, given.pop("port", None) or free_port(), issuer=issuer, **given)
+    with running(spec, tmp_path / "logs") as part:
+        yield EmbeddedStore(spec.url, data, given["audience"], given["role_arn"], given["scratch_bucket"], spec, part)

@@ -1,0 +1,44 @@
+"""Which subject owns which bucket: fixed at the first session, by the function that also gives the hub name.
+
+A caller of STS chooses the session name freely, so it is never looked at; only issuer and `sub` decide. A later rename in IAM keeps the
+bucket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from naas_client.files import write_private_json
+from naas_client.names import hub_name
+
+from naas_local.store.errors import STSError
+
+
+class Owners:
+    """The table of owners, kept in one file (0600).
+
+    Parameters: ``reserved``, names that are nobody's bucket. Raises ValueError when the file is damaged.
+    """
+
+    def __init__(self, path: Path, issuer: str, reserved: frozenset[str]) -> None:
+        self._path, self._issuer, self._reserved = path, issuer, reserved
+        self._lock = asyncio.Lock()
+        self._rows: list[dict[str, str]] = json.loads(path.read_text()) if path.exists() else []
+
+    async def name_of(self, subject: str, preferred_username: str) -> str:
+        """The bucket of a subject; bound now if it is new. Raises STSError when the name is another subject's."""
+        async with self._lock:
+            for row in self._rows:
+                if (row["issuer"], row["subject"]) == (self._issuer, subject):
+                    return row["name"]
+            name = hub_name(preferred_username)
+            if name in self._reserved or any(row["name"] == name for row in self._rows):
+                raise STSError(
+                    "AccessDenied", f"The name {name} belongs to another identity. Ask the administrators for help."
+                )
+            rows = [*self._rows, {"issuer": self._issuer, "subject": subject, "name": name}]
+            await asyncio.to_thread(write_private_json, self._path, rows)
+            self._rows = rows
+            return name

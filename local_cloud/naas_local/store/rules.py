@@ -1,0 +1,179 @@
+"""What a request asks for, and whether this person may.
+
+A whitelist: rclone takes a sub-resource it does not know for the plain object (a PUT of ``?acl`` empties it, one of ``?tagging`` replaces
+its content), so what is not in `OPERATIONS` never reaches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from naas_local.store.address import Address, check_bucket, check_key, check_prefix
+from naas_local.store.errors import S3Error
+
+
+class Op(StrEnum):
+    """The operations served, by their names in the S3 API."""
+
+    LIST_BUCKETS = "ListBuckets"
+    HEAD_BUCKET = "HeadBucket"
+    CREATE_BUCKET = "CreateBucket"
+    DELETE_BUCKET = "DeleteBucket"
+    LIST_OBJECTS = "ListObjects"
+    LIST_UPLOADS = "ListMultipartUploads"
+    GET_LOCATION = "GetBucketLocation"
+    GET_VERSIONING = "GetBucketVersioning"
+    DELETE_OBJECTS = "DeleteObjects"
+    GET_OBJECT = "GetObject"
+    HEAD_OBJECT = "HeadObject"
+    PUT_OBJECT = "PutObject"
+    COPY_OBJECT = "CopyObject"
+    DELETE_OBJECT = "DeleteObject"
+    CREATE_UPLOAD = "CreateMultipartUpload"
+    UPLOAD_PART = "UploadPart"
+    COPY_PART = "UploadPartCopy"
+    LIST_PARTS = "ListParts"
+    COMPLETE_UPLOAD = "CompleteMultipartUpload"
+    ABORT_UPLOAD = "AbortMultipartUpload"
+
+
+Level = Literal["service", "bucket", "object"]
+_LISTING = frozenset({"prefix", "delimiter", "encoding-type"})
+_OBJECTS = _LISTING | {"list-type", "marker", "max-keys", "continuation-token", "start-after", "fetch-owner"}
+_UPLOADS = _LISTING | {"key-marker", "upload-id-marker", "max-uploads"}
+_RESPONSE = frozenset(
+    f"response-{name}"
+    for name in (
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+    )
+)
+_NONE: frozenset[str] = frozenset()
+
+OPERATIONS: dict[tuple[Level, str, frozenset[str]], tuple[Op, frozenset[str]]] = {
+    ("service", "GET", _NONE): (Op.LIST_BUCKETS, _NONE),
+    ("bucket", "HEAD", _NONE): (Op.HEAD_BUCKET, _NONE),
+    ("bucket", "PUT", _NONE): (Op.CREATE_BUCKET, _NONE),
+    ("bucket", "DELETE", _NONE): (Op.DELETE_BUCKET, _NONE),
+    ("bucket", "GET", _NONE): (Op.LIST_OBJECTS, _OBJECTS),
+    ("bucket", "GET", frozenset({"uploads"})): (Op.LIST_UPLOADS, _UPLOADS),
+    ("bucket", "GET", frozenset({"location"})): (Op.GET_LOCATION, _NONE),
+    ("bucket", "GET", frozenset({"versioning"})): (Op.GET_VERSIONING, _NONE),
+    ("bucket", "POST", frozenset({"delete"})): (Op.DELETE_OBJECTS, _NONE),
+    ("object", "GET", _NONE): (Op.GET_OBJECT, _RESPONSE),
+    ("object", "HEAD", _NONE): (Op.HEAD_OBJECT, _RESPONSE),
+    ("object", "PUT", _NONE): (Op.PUT_OBJECT, _NONE),
+    ("object", "DELETE", _NONE): (Op.DELETE_OBJECT, _NONE),
+    ("object", "POST", frozenset({"uploads"})): (Op.CREATE_UPLOAD, _NONE),
+    ("object", "PUT", frozenset({"uploadId", "partNumber"})): (Op.UPLOAD_PART, _NONE),
+    ("object", "GET", frozenset({"uploadId"})): (Op.LIST_PARTS, frozenset({"max-parts", "part-number-marker"})),
+    ("object", "POST", frozenset({"uploadId"})): (Op.COMPLETE_UPLOAD, _NONE),
+    ("object", "DELETE", frozenset({"uploadId"})): (Op.ABORT_UPLOAD, _NONE),
+}
+"""(level, method, sub-resources) → operation and the other parameters it knows."""
+
+_SUBRESOURCES = frozenset().union(*(sub for _, _, sub in OPERATIONS))
+_PRESIGN = frozenset({"Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature", "Security-Token"})
+_IGNORED = frozenset({"x-id", "x-amz-sdk-checksum-algorithm"}) | {f"X-Amz-{name}" for name in _PRESIGN}
+"""Parameters without a meaning for us: the name of the operation (newer SDKs), and those of a presigned link."""
+
+READS = frozenset({Op.HEAD_BUCKET, Op.LIST_OBJECTS, Op.LIST_UPLOADS, Op.GET_LOCATION, Op.GET_VERSIONING})
+READS |= {Op.GET_OBJECT, Op.HEAD_OBJECT}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A recognised request: the operation, its target, and the parameters that belong to it."""
+
+    op: Op
+    bucket: str
+    key: str
+    query: tuple[tuple[str, str], ...]
+
+
+def recognise(method: str, address: Address, headers: Mapping[str, str]) -> Request:
+    """The operation of a request. Raises S3Error for whatever is not in `OPERATIONS`, and for names that cannot exist."""
+    query = _parameters(address)
+    level: Level = "object" if address.key else "bucket" if address.bucket else "service"
+    subresources = frozenset(query) & _SUBRESOURCES
+    if (found := OPERATIONS.get((level, method, subresources))) is None:
+        if not subresources:
+            raise S3Error("MethodNotAllowed", f"{method} is not served here. See the S3 API for the method to use.")
+        raise _unknown(method, subresources)
+    op, known = found
+    if unknown := query.keys() - known - subresources:
+        raise _unknown(method, unknown)
+    if "x-amz-copy-source" in headers:
+        op = {Op.PUT_OBJECT: Op.COPY_OBJECT, Op.UPLOAD_PART: Op.COPY_PART}.get(op, op)
+    _check_names(op, address, query)
+    return Request(op, address.bucket, address.key, tuple(query.items()))
+
+
+def _parameters(address: Address) -> dict[str, str]:
+    query: dict[str, str] = {}
+    for name, value in address.query:
+        if name in _IGNORED or (name, value) == ("versionId", "null"):
+            continue
+        if name in query:
+            raise S3Error("InvalidArgument", f"The parameter {name} is given twice. Give it once.")
+        query[name] = value
+    return query
+
+
+def _unknown(method: str, names: frozenset[str] | set[str]) -> S3Error:
+    what = ", ".join(f"?{name[:40]}" for name in sorted(names)) or "this"
+    return S3Error("NotImplemented", f"{method} with {what} is not served by this store; nothing was changed.")
+
+
+def _check_names(op: Op, address: Address, query: Mapping[str, str]) -> None:
+    if op is Op.LIST_BUCKETS:
+        return
+    check_bucket(address.bucket)
+    if address.key:
+        check_key(address.key)
+    check_prefix(query.get("prefix", ""))
+    if query.get("delimiter", "/") not in ("", "/"):
+        raise S3Error("NotImplemented", "Listings are grouped by '/' only. Use delimiter=/ or none.")
+    if address.is_folder and op not in (Op.PUT_OBJECT, Op.GET_OBJECT, Op.HEAD_OBJECT, Op.DELETE_OBJECT):
+        raise S3Error(
+            "InvalidArgument", "A key that ends with a slash is a folder, which has no content. Name an object."
+        )
+
+
+def may_read(name: str, scratch: str, bucket: str) -> bool:
+    """Whether a person may read in a bucket."""
+    return bucket == name or (bool(scratch) and bucket == scratch)
+
+
+def may_write(name: str, scratch: str, bucket: str, key: str) -> bool:
+    """Whether a person may write or delete a key."""
+    return bucket == name or (bool(scratch) and bucket == scratch and key.startswith(f"{name}/"))
+
+
+def check_access(name: str, scratch: str, request: Request) -> None:
+    """Raise S3Error unless a person may do this. Keys inside a DeleteObjects body and copy sources are checked where they are read."""
+    op, bucket = request.op, request.bucket
+    if op is Op.LIST_BUCKETS:
+        allowed = True
+    elif op is Op.DELETE_BUCKET:
+        allowed = False
+    elif op is Op.CREATE_BUCKET:
+        if scratch and bucket == scratch:
+            raise S3Error("BucketAlreadyExists", "The shared bucket exists already; write below your own name in it.")
+        allowed = bucket == name
+    elif op in READS or op is Op.DELETE_OBJECTS:
+        allowed = may_read(name, scratch, bucket)
+    else:
+        allowed = may_write(name, scratch, bucket, request.key)
+    if not allowed:
+        raise S3Error(
+            "AccessDenied",
+            "Access Denied: you can use your own bucket, read the shared one, and write there below your name.",
+        )

@@ -1,0 +1,57 @@
+"""From the operator's file to the settings and command lines of the parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from naas_client.errors import InvalidInput
+from naas_local.data import DataFolder
+from naas_local.ports import free_port
+from naas_local.product import Product
+
+
+def product(folder: Path, settings: dict[str, Any]) -> Product:
+    data, config = DataFolder(folder / "data"), folder / "naas.yaml"
+    data.create()
+    config.write_text(yaml.safe_dump(settings))
+    return Product(data, config, free_port())
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"gateway": {"url": "http://127.0.0.1:1"}}, r"gateway\.url"),
+        ({"hub": {"bind_url": "http://0.0.0.0:80"}}, r"hub\.bind_url"),
+        ({"hub": {"data_dir": "/srv/naas"}}, r"hub\.data_dir"),
+    ],
+)
+def test_what_follows_from_port_and_data_cannot_be_set(tmp_path: Path, settings: dict[str, Any], key: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"{key}: .*--port and --data"):
+        product(tmp_path, settings)
+
+
+def test_secrets_of_a_real_iam_need_its_issuer(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"iam\.client_secret_file: .*iam\.issuer"):
+        product(tmp_path, {"iam": {"client_secret_file": str(tmp_path / "secret")}})
+
+
+def test_the_embedded_store_speaks_the_language_of_the_settings(tmp_path: Path) -> None:
+    """Region, audience, role, groups and scratch: what gateway and agents are told is what the store expects."""
+    storage = {
+        "region": "eu-south-1",
+        "audience": "s3",
+        "role_arn": "arn:aws:iam:::role/Other",
+        "scratch_bucket": "common",
+    }
+    made = product(tmp_path, {"storage": storage, "capabilities": {"storage": ["users/disk"]}})
+    made.write_site()
+    made.specs()
+    config = json.loads((made.data.root / "store" / "config.json").read_text())
+    assert {key: config[key] for key in storage} == storage
+    assert config["storage_groups"] == ["users/disk"]
+    site = yaml.safe_load(made.data.site.read_text())["storage"]
+    assert {key: site[key] for key in storage} == storage
