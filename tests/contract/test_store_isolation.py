@@ -1,0 +1,144 @@
+"""The contract of every object store we use: one's own bucket is private, scratch is read by all and written below one's own name.
+
+Run against each implementation of `conftest.IMPLEMENTATIONS`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+from s3_people import refusal
+
+pytestmark = pytest.mark.server
+
+REFUSED = {"AccessDenied", "403"}
+
+
+def multipart(client: Any, bucket: str, key: str) -> None:
+    upload = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    part = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"part")
+    client.complete_multipart_upload(
+        Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    )
+
+
+ACTIONS: dict[str, Any] = {
+    "list": lambda c, bucket, _: c.list_objects_v2(Bucket=bucket),
+    "list v1": lambda c, bucket, key: c.list_objects(Bucket=bucket, Prefix=key),
+    "list uploads": lambda c, bucket, _: c.list_multipart_uploads(Bucket=bucket),
+    "head bucket": lambda c, bucket, _: c.head_bucket(Bucket=bucket),
+    "get": lambda c, bucket, key: c.get_object(Bucket=bucket, Key=key)["Body"].read(),
+    "get range": lambda c, bucket, key: c.get_object(Bucket=bucket, Key=key, Range="bytes=0-1")["Body"].read(),
+    "head": lambda c, bucket, key: c.head_object(Bucket=bucket, Key=key),
+    "put": lambda c, bucket, key: c.put_object(Bucket=bucket, Key=f"{key}-new", Body=b"new"),
+    "overwrite": lambda c, bucket, key: c.put_object(Bucket=bucket, Key=key, Body=b"changed"),
+    "multipart": lambda c, bucket, key: multipart(c, bucket, f"{key}-parts"),
+    "copy onto": lambda c, bucket, key: c.copy_object(Bucket=bucket, Key=f"{key}-copy", CopySource=f"{bucket}/{key}"),
+    "delete": lambda c, bucket, key: c.delete_object(Bucket=bucket, Key=f"{key}-new"),
+}
+READS = ("list", "list v1", "list uploads", "head bucket", "get", "get range", "head")
+WRITES = ("put", "overwrite", "multipart", "copy onto", "delete")
+
+MATRIX = [
+    *(("alice", action, "alice", "private", True) for action in (*READS, *WRITES)),
+    *(("alice", action, "scratch", "alice/shared", True) for action in (*READS, *WRITES)),
+    *(("bob", action, "alice", "private", False) for action in (*READS, *WRITES)),
+    *(("bob", action, "scratch", "alice/shared", True) for action in READS),
+    *(("bob", action, "scratch", "alice/shared", False) for action in WRITES),
+    *(("bob", action, "scratch", "top", False) for action in WRITES),
+    *(("bob", action, "scratch", "bobby/x", False) for action in WRITES),
+    *(("as_alice_named_bob", action, "bob", "private", False) for action in (*READS, *WRITES)),
+    *(("as_alice_named_bob", action, "scratch", "bob/shared", False) for action in WRITES),
+    ("as_alice_named_bob", "get", "alice", "private", True),
+]
+
+
+@pytest.mark.parametrize(("who", "action", "bucket", "key", "allowed"), MATRIX)
+def test_who_may_do_what(isolated: Any, who: str, action: str, bucket: str, key: str, allowed: bool) -> None:
+    code = refusal(lambda: ACTIONS[action](getattr(isolated, who), bucket, key))
+    assert code == "allowed" if allowed else code in REFUSED
+
+
+def test_refused_writes_changed_nothing(isolated: Any) -> None:
+    isolated.alice.put_object(Bucket="alice", Key="kept", Body=b"as it was")
+    isolated.alice.put_object(Bucket="scratch", Key="alice/kept", Body=b"as it was")
+    for bucket, key in (("alice", "kept"), ("scratch", "alice/kept")):
+        for action in WRITES:
+            refusal(lambda a=action, b=bucket, k=key: ACTIONS[a](isolated.bob, b, k))
+        assert isolated.alice.get_object(Bucket=bucket, Key=key)["Body"].read() == b"as it was"
+        listed = isolated.alice.list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
+        assert [item["Key"] for item in listed] == [key]
+
+
+def test_a_person_cannot_take_a_bucket_of_another_name(isolated: Any) -> None:
+    for name in ("carol", "alice-2", "bob"):
+        assert refusal(lambda n=name: isolated.alice.create_bucket(Bucket=n)) in REFUSED
+
+
+def test_nothing_is_copied_out_of_anothers_bucket(isolated: Any) -> None:
+    for source in ("alice/private", "/alice/private", {"Bucket": "alice", "Key": "private"}):
+        copy = lambda s=source: isolated.bob.copy_object(Bucket="bob", Key="stolen", CopySource=s)  # noqa: E731
+        assert refusal(copy) in REFUSED
+    assert refusal(lambda: isolated.bob.head_object(Bucket="bob", Key="stolen")) == "404"
+
+
+def test_no_part_is_copied_out_of_anothers_bucket(isolated: Any) -> None:
+    upload = isolated.bob.create_multipart_upload(Bucket="bob", Key="stolen")["UploadId"]
+    part = {"Bucket": "bob", "Key": "stolen", "UploadId": upload, "PartNumber": 1}
+    assert refusal(lambda: isolated.bob.upload_part_copy(CopySource="alice/private", **part)) in REFUSED
+    isolated.bob.abort_multipart_upload(Bucket="bob", Key="stolen", UploadId=upload)
+
+
+def test_what_is_shared_can_be_copied_into_ones_own_bucket(isolated: Any) -> None:
+    isolated.alice.put_object(Bucket="scratch", Key="alice/for-copy", Body=b"take it", ContentType="text/x-shared")
+    isolated.bob.copy_object(Bucket="bob", Key="taken", CopySource="scratch/alice/for-copy")
+    assert isolated.bob.get_object(Bucket="bob", Key="taken")["Body"].read() == b"take it"
+
+
+def test_a_reader_sees_the_content_type_of_what_is_shared(isolated: Any) -> None:
+    isolated.alice.put_object(
+        Bucket="scratch", Key="alice/typed", Body=b"1,2", ContentType="text/x-table", Metadata={"unit": "cm"}
+    )
+    found = isolated.bob.head_object(Bucket="scratch", Key="alice/typed")
+    assert (found["ContentType"], found["Metadata"]) == ("text/x-table", {"unit": "cm"})
+
+
+def test_deleting_many_deletes_only_ones_own(isolated: Any) -> None:
+    isolated.alice.put_object(Bucket="scratch", Key="alice/stays", Body=b"1")
+    isolated.bob.put_object(Bucket="scratch", Key="bob/goes", Body=b"1")
+    objects = [{"Key": key} for key in ("alice/stays", "bob/goes", "top")]
+    answer = isolated.bob.delete_objects(Bucket="scratch", Delete={"Objects": objects})
+    assert [row["Key"] for row in answer["Deleted"]] == ["bob/goes"]
+    assert {(row["Key"], row["Code"]) for row in answer["Errors"]} == {
+        ("alice/stays", "AccessDenied"),
+        ("top", "AccessDenied"),
+    }
+    assert isolated.alice.get_object(Bucket="scratch", Key="alice/stays")["Body"].read() == b"1"
+    with pytest.raises(ClientError):
+        isolated.bob.delete_objects(Bucket="alice", Delete={"Objects": [{"Key": "private"}]})
+    assert isolated.alice.get_object(Bucket="alice", Key="private")["Body"].read()
+
+
+def test_an_upload_in_progress_is_its_owners(isolated: Any) -> None:
+    upload = isolated.alice.create_multipart_upload(Bucket="scratch", Key="alice/parts")["UploadId"]
+    part = {"UploadId": upload, "PartNumber": 1, "Body": b"x"}
+    assert refusal(lambda: isolated.bob.upload_part(Bucket="scratch", Key="alice/parts", **part)) in REFUSED
+    assert refusal(lambda: isolated.bob.upload_part(Bucket="scratch", Key="bob/parts", **part)) == "NoSuchUpload"
+    isolated.alice.abort_multipart_upload(Bucket="scratch", Key="alice/parts", UploadId=upload)
+
+
+def test_a_link_that_alice_made_opens_what_it_names_and_nothing_else(isolated: Any) -> None:
+    link = isolated.alice.generate_presigned_url("get_object", {"Bucket": "alice", "Key": "private"}, ExpiresIn=60)
+    assert httpx.get(link).status_code == 200
+    assert httpx.get(link.replace("/alice/private", "/bob/private")).status_code == 403
+    assert httpx.put(link, content=b"x").status_code == 403
+    other = isolated.bob.generate_presigned_url("get_object", {"Bucket": "alice", "Key": "private"}, ExpiresIn=60)
+    assert httpx.get(other).status_code == 403
+
+
+def test_nothing_is_given_without_a_signature(isolated: Any) -> None:
+    for method, path in (("GET", "/"), ("GET", "/alice"), ("GET", "/scratch/alice/shared"), ("PUT", "/scratch/x")):
+        assert httpx.request(method, isolated.url + path).status_code == 403
