@@ -144,6 +144,16 @@ class Upload(Document):
     error: str = ""
 
 
+class Usage(Document):
+    """How much of a bucket is used, and of how much."""
+
+    used_bytes: int = Field(ge=0)
+    quota_bytes: int | None = Field(default=None, description="None: no limit is known")
+    objects: int | None = None
+    at: dt.datetime = Field(description="when it was counted")
+    source: Literal["store", "counted"] = Field(description="told by the store, or counted by listing")
+
+
 class StorageStatus(Document):
     """The agent's status document: served on its socket, relayed by the server extension."""
 
@@ -156,8 +166,66 @@ class StorageStatus(Document):
     uploads: list[Upload] = Field(default_factory=list)
     uploads_total: int = 0
     bytes_pending: int = 0
+    usage: Usage | None = Field(default=None, description="of the person's own bucket")
+    endpoint: str = Field(default="", description="the site in use")
     credentials_expire_at: dt.datetime | None = None
     updated_at: dt.datetime
+
+
+class Bucket(Document):
+    """A bucket as the storage browser shows it."""
+
+    name: str
+    own: bool = Field(default=False, description="made by or for the person: may be emptied and deleted")
+    created_at: dt.datetime | None = None
+    versioning: bool = False
+    object_lock: bool = False
+    usage: Usage | None = Field(default=None, description="only in a single bucket's answer")
+
+
+class NewBucket(Document):
+    """A bucket to be made; its name starts with the hub name and a hyphen."""
+
+    name: str
+    versioning: bool = False
+    object_lock: bool = False
+
+
+class StoredObject(Document):
+    """An entry of a listing: an object, or a common prefix (``folder``), whose key ends in a slash."""
+
+    key: str
+    folder: bool = False
+    size: int = 0
+    modified_at: dt.datetime | None = None
+    version: str | None = None
+    latest: bool = True
+    deleted: bool = Field(default=False, description="a delete marker of a versioned bucket")
+
+
+class ObjectPage(Document):
+    """A page of a listing; S3 tells no total, so ``scanned`` says how many keys were looked at."""
+
+    items: list[StoredObject]
+    next: str | None = None
+    scanned: int = 0
+
+
+class PresignedLink(Document):
+    """A link that opens one object for everybody who has it, until it expires."""
+
+    url: str
+    expires_at: dt.datetime
+    longest_seconds: int = Field(description="the longest life that the session allows now, in seconds")
+
+
+class ClientConfiguration(Document):
+    """What a program on somebody's own computer must know to sign in."""
+
+    issuer: str
+    client_id: str
+    audience: str = Field(description="audience of tokens for this API")
+    scopes: list[str]
 
 
 class StopReason(Document):
