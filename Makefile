@@ -73,7 +73,7 @@ check: install lint ui-check ## lint, types and unit tests, under three minutes
 
 test: install-test lint ui-check ## everything
 	$(BIN)/mypy
-	$(BIN)/pytest
+	tools/run-tests.sh
 
 screenshots: install-test ## the pictures of README and docs, taken anew by the browser tests
 	NAAS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/e2e/test_browser.py
