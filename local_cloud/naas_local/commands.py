@@ -43,8 +43,13 @@ def _config_file(given: Path | None) -> Path | None:
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Public port; the same as last time if not given, first 8000."
 )
+@click.option(
+    "--object-store",
+    type=click.Choice(["embedded", "ceph"]),
+    help="Plain files, or a Ceph RADOS Gateway on this machine; the same as last time if not given, first embedded.",
+)
 @click.option("--fresh", is_flag=True, help="Delete the data folder's content first: users, files, everything.")
-def up(data: Path, config: Path | None, port: int | None, fresh: bool) -> None:
+def up(data: Path, config: Path | None, port: int | None, object_store: str | None, fresh: bool) -> None:
     """Start the whole service on this machine, with an embedded cloud, and supervise it."""
     folder = DataFolder(data)
     folder.lock()
@@ -52,7 +57,7 @@ def up(data: Path, config: Path | None, port: int | None, fresh: bool) -> None:
     if fresh:
         folder.wipe()
     folder.create()
-    product = Product(folder, _config_file(config), port)
+    product = Product(folder, _config_file(config), port, object_store)
     product.write_site()
     namespace = private_namespace(product.reachable_paths()) if product.as_root else None
     supervisor = Supervisor(folder, product.url, product.specs(), namespace)

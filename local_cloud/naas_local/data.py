@@ -9,11 +9,12 @@ import shutil
 from pathlib import Path
 
 from naas_client.errors import Conflict, InvalidInput
-from naas_client.files import secret_file, write_private_json
+from naas_client.files import secret_file, write_private, write_private_json
 
 from naas_local.ports import GUARDED, holder, is_free, is_guarded, part_port
 
 MARKER = "ports.json"
+STORE = "object-store"
 LOCK = "lock"
 PUBLIC_PORT = 8000
 FIXED = "iam"
@@ -97,6 +98,29 @@ class DataFolder:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
+
+    @property
+    def object_store(self) -> str:
+        """The object store that keeps this folder's objects: "embedded" or "ceph"; empty before the first start."""
+        if (self.root / STORE).exists():
+            return (self.root / STORE).read_text().strip()
+        return "embedded" if (self.root / "store").exists() else ""
+
+    def choose_object_store(self, wanted: str | None) -> str:
+        """The store to start: as last time, else ``wanted``, else the embedded one; remembered.
+
+        Raises Conflict when ``wanted`` is another than the one that has the objects: uploads still pending on this
+        machine would land in a store that lacks all the others.
+        """
+        known = self.object_store
+        if wanted and known and wanted != known:
+            raise Conflict(
+                f"The objects of {self.root} are in the {known} store. Leave out --object-store, choose another --data, or start "
+                "over with --fresh."
+            )
+        chosen = known or wanted or "embedded"
+        write_private(self.root / STORE, chosen)
+        return chosen
 
     def secret(self, name: str) -> Path:
         """The file of a secret, generated on first use."""

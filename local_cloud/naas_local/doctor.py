@@ -19,6 +19,8 @@ from naas_client.claims import same_issuer
 from naas_client.errors import NaasError
 from naas_client.processes import find_program
 
+from naas_local.ceph import look
+from naas_local.ceph.part import read
 from naas_local.data import PUBLIC_PORT, DataFolder
 from naas_local.ports import holder, is_free
 from naas_local.supervisor import read_state
@@ -46,7 +48,7 @@ class Result:
 
 def checks(data: DataFolder, config: Path | None) -> list[Result]:
     """All findings for this machine and, where they are known, for IAM and the store."""
-    results = [_who(), _node(), _proxy_program(), _fuse(), _rclone(), _port(data)]
+    results = [_who(), _node(), _proxy_program(), _fuse(), _rclone(), _port(data), *_ceph(data)]
     try:
         site = _settings(data, config)
     except NaasError as error:
@@ -107,6 +109,8 @@ def _fuse() -> Result:
         return Result("FUSE", "note", "/dev/fuse does not exist", remedy + ", and load the kernel module `fuse`.")
     if os.geteuid() != 0 and shutil.which("fusermount3") is None:
         return Result("FUSE", "note", "fusermount3 is not installed", remedy)
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return Result("FUSE", "note", "/dev/fuse is not open to you", "For folders: sudo chmod 666 /dev/fuse")
     return Result("FUSE", "ok", "mount helper" if os.geteuid() == 0 else "fusermount3")
 
 
@@ -124,6 +128,20 @@ def _port(data: DataFolder) -> Result:
     if is_free(port):
         return Result("port", "ok", f"{port} is free")
     return Result("port", "note", f"{port} is held by {holder(port) or 'another program'}", "Use `naas up --port N`.")
+
+
+def _ceph(data: DataFolder) -> list[Result]:
+    """Nothing where the objects are elsewhere."""
+    if data.object_store != "ceph":
+        return []
+    found = {"Ceph": look.programs()}
+    config = data.root / "ceph" / "config.json"
+    if found["Ceph"][0] == "ok" and config.exists():
+        cluster = read(config)
+        found["Ceph disk"] = look.disk(cluster)
+        if any(part["name"] == "mon" and part["state"] == "ok" for part in read_state(data)["parts"]):
+            found["Ceph health"] = look.health(cluster.conf)
+    return [Result(name, *finding) for name, finding in found.items()]
 
 
 def _services(client: httpx.Client, site: settings.SharedSettings) -> list[Result]:

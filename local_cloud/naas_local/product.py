@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any
 
 import yaml
 from naas_client import settings
-from naas_client.errors import InvalidInput
+from naas_client.errors import InvalidInput, Unavailable
 from naas_client.files import write_private
 from naas_client.gateway import API_PATH
 from naas_client.processes import find_program
 
-from naas_local import iam, store
+from naas_local import ceph, iam, store
 from naas_local.data import DataFolder
 from naas_local.parts import HARMLESS, PartSpec
 from naas_local.ports import LOOPBACK
@@ -23,7 +24,7 @@ NODE_MODULES = Path(__file__).parents[1] / "node_modules"
 _ROOT = Path(__file__).parents[2]
 CHECKOUT = _ROOT if (_ROOT / "setup.py").exists() else None
 """The checkout this runs from, or None when it was installed from a wheel."""
-OF_A_REAL_IAM = ("client_secret_file", "second_client_id", "second_client_secret_file")
+OF_A_REAL_IAM = ("client_secret_file", "second_client_id", "second_client_secret_file", "cli_client_id")
 GROUP_TEXTS = {
     "users/naas": "Notebooks",
     "users/s3": "Cloud storage in notebooks",
@@ -32,6 +33,9 @@ GROUP_TEXTS = {
 IAM_HOST = "127.0.0.2"
 """The embedded IAM has a host of its own: browsers share cookies between ports of one host, and IAM's session is not for the hub."""
 PORTS = ("iam", "store", "gateway", "hub", "proxy")
+CEPH_PORTS = ("mon", "rgw")
+CEPH_SHARE = 4
+"""People that may fill their quota before the Ceph on this machine is full; the default quota follows from it."""
 CHOSEN_HERE = {
     "gateway": ("url", "hub_api_url"),
     "hub": ("bind_url", "hub_bind_url", "hub_connect_url", "proxy_api_url", "proxy_token_file", "data_dir"),
@@ -46,16 +50,28 @@ class Product:
     ``storage.url``) switches the embedded counterpart off.
     """
 
-    def __init__(self, data: DataFolder, config: Path | None, port: int | None) -> None:
+    def __init__(
+        self, data: DataFolder, config: Path | None, port: int | None, object_store: str | None = None
+    ) -> None:
         self.data = data
         self.given = settings.load_document(config) if config else {}
         self.shared = settings.validate(self.given, settings.SharedSettings, str(config or "defaults"))
         _refuse_chosen(self.given, str(config))
         self.embedded_iam = "issuer" not in (self.given.get("iam") or {})
-        self.embedded_store = "url" not in (self.given.get("storage") or {})
-        self.ports = data.choose_ports(PORTS, port)
+        self.object_store = self._choose_store(object_store)
+        self.ports = data.choose_ports((*PORTS, *CEPH_PORTS) if self.object_store == "ceph" else PORTS, port)
         self.url = f"http://{LOOPBACK}:{self.ports['public']}"
         self.as_root = os.geteuid() == 0
+
+    def _choose_store(self, wanted: str | None) -> str:
+        """ "embedded", "ceph", or empty for the operator's own."""
+        if "url" in (self.given.get("storage") or {}):
+            if wanted:
+                raise InvalidInput("storage.url names a store already. Remove it, or leave out --object-store.")
+            return ""
+        if "ceph" in (wanted, self.data.object_store) and (reason := ceph.missing_programs()):
+            raise Unavailable(reason, code="no-ceph")
+        return self.data.choose_object_store(wanted)
 
     def _address(self, part: str) -> str:
         host = IAM_HOST if part == "iam" else LOOPBACK
@@ -72,7 +88,7 @@ class Product:
         secret = self.data.secret
         found: dict[str, dict[str, Any]] = {
             "iam": {"issuer": self.issuer},
-            "storage": {"url": self._address("store")},
+            "storage": self._storage_settings(),
             "gateway": {
                 "url": self._address("gateway"),
                 "database_url": f"sqlite+aiosqlite:///{gateway}/gateway.sqlite",
@@ -95,6 +111,7 @@ class Product:
         }
         if self.embedded_iam:
             found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
+            found["iam"]["cli_client_id"] = iam.CLI_CLIENT
             found["groups"] = {group: {"description": text} for group, text in GROUP_TEXTS.items()}
         document = dict(self.given)
         for section, values in found.items():
@@ -106,8 +123,10 @@ class Product:
         parts = []
         if self.embedded_iam:
             parts.append(self._iam())
-        if self.embedded_store:
+        if self.object_store == "embedded":
             parts.append(self._store())
+        elif self.object_store == "ceph":
+            parts += self._ceph[1]
         parts += [self._gateway(), self._proxy()]
         if self.as_root:
             parts.append(self._mounts())
@@ -142,6 +161,33 @@ class Product:
             scratch_bucket=storage.scratch_bucket,
             region=storage.region,
         )
+
+    @functools.cached_property
+    def _ceph(self) -> tuple[ceph.CephConfig, list[PartSpec]]:
+        storage = self.shared.storage
+        return ceph.prepare(
+            self.data.part("ceph"),
+            self.ports["mon"],
+            [self.ports["rgw"]],
+            issuer=self.issuer,
+            audience=storage.audience,
+            role_arn=storage.role_arn,
+            scratch_bucket=storage.scratch_bucket,
+            region=storage.region,
+            needs=("iam",),
+        )
+
+    def _storage_settings(self) -> dict[str, Any]:
+        if self.object_store != "ceph":
+            return {"url": self._address("store")}
+        found, _ = self._ceph
+        return {
+            "url": found.url(),
+            "provisioner": "rgw",
+            "admin_access_key_file": str(found.access_key_file),
+            "admin_secret_key_file": str(found.secret_key_file),
+            "quota": min(self.shared.storage.quota, found.size // CEPH_SHARE),
+        }
 
     def _python(self, name: str, module: str, ready: str | Path, *arguments: str, **more: Any) -> PartSpec:
         environment = {"NAAS_CONFIG": str(self.data.site)}

@@ -102,6 +102,48 @@ def test_ones_own_bucket_cannot_be_deleted(alice: Any) -> None:
     assert refusal(lambda: alice.delete_bucket(Bucket="alice")) == "AccessDenied"
 
 
+def test_people_make_use_and_delete_buckets_that_start_with_their_name(
+    alice: Any, store: EmbeddedStore, issuer: TokenIssuer
+) -> None:
+    bob = s3_client(store.url, assume_role(store.url, issuer.token("bob"), store.role_arn))
+    alice.create_bucket(Bucket="alice--more")
+    assert refusal(lambda: alice.create_bucket(Bucket="alice--more")) == "BucketAlreadyOwnedByYou"
+    alice.put_object(Bucket="alice--more", Key="deep/er/x", Body=b"mine")
+    alice.put_object(Bucket="alice--more", Key="empty/", Body=b"")
+    assert "alice--more" in [bucket["Name"] for bucket in alice.list_buckets()["Buckets"]]
+    assert "alice--more" not in [bucket["Name"] for bucket in bob.list_buckets()["Buckets"]]
+    for act in (bob.list_objects_v2, bob.delete_bucket, bob.create_bucket):
+        assert refusal(lambda act=act: act(Bucket="alice--more")) == "AccessDenied"
+    assert refusal(lambda: bob.get_object(Bucket="alice--more", Key="deep/er/x")) == "AccessDenied"
+    assert refusal(lambda: alice.delete_bucket(Bucket="alice--more")) == "BucketNotEmpty"
+    alice.delete_object(Bucket="alice--more", Key="deep/er/x")
+    assert refusal(lambda: alice.delete_bucket(Bucket="alice--more")) == "allowed"
+    assert refusal(lambda: alice.head_bucket(Bucket="alice--more")) == "404"
+
+
+@pytest.mark.parametrize("name", ["alice-b", "alice---0123456789", "alice--", "alicea--x", "bob--x"])
+def test_names_that_are_or_may_be_somebody_elses(alice: Any, name: str) -> None:
+    """`alice-b` may be a person, and `alice---…` is the form of names that IAM's do not fit."""
+    assert refusal(lambda: alice.create_bucket(Bucket=name)) in ("AccessDenied", "InvalidBucketName")
+
+
+def test_an_empty_folder_is_listed(alice: Any) -> None:
+    for key in ("listed/empty/", "listed/deep/inner/", "listed/full/"):
+        alice.put_object(Bucket="alice", Key=key, Body=b"")
+    alice.put_object(Bucket="alice", Key="listed/full/x y", Body=b"x")
+    answer = alice.list_objects_v2(Bucket="alice", Prefix="listed/", Delimiter="/")
+    assert sorted(row["Prefix"] for row in answer["CommonPrefixes"]) == [
+        "listed/deep/",
+        "listed/empty/",
+        "listed/full/",
+    ]
+    answer = alice.list_objects_v2(Bucket="alice", Prefix="listed/e", Delimiter="/")
+    assert [row["Prefix"] for row in answer["CommonPrefixes"]] == ["listed/empty/"]
+    alice.delete_object(Bucket="alice", Key="listed/empty/")
+    answer = alice.list_objects_v2(Bucket="alice", Prefix="listed/", Delimiter="/")
+    assert "listed/empty/" not in [row["Prefix"] for row in answer["CommonPrefixes"]]
+
+
 def test_making_a_bucket_twice_says_that_it_is_there(alice: Any) -> None:
     assert refusal(lambda: alice.create_bucket(Bucket="alice")) == "BucketAlreadyOwnedByYou"
     assert refusal(lambda: alice.create_bucket(Bucket="scratch")) == "BucketAlreadyExists"

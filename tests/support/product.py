@@ -19,7 +19,7 @@ from naas_local.parts import log_tail
 from naas_local.ports import free_port
 
 NAAS = str(Path(sys.executable).with_name("naas"))
-START_LIMIT, STOP_LIMIT = 120, 120
+START_LIMIT, STOP_LIMIT = 240, 120
 OPERATOR_SECRET = "the-password-in-the-operators-shell"
 ACCESS_AGE = 6
 """Seconds of ``iam.auth_refresh_age`` in the shared product: by then lost access must have taken effect."""
@@ -54,11 +54,13 @@ class Product:
 
 
 @contextlib.contextmanager
-def naas_up(folder: Path, settings: dict[str, Any] | None = None, port: int | None = None) -> Iterator[Product]:
-    """`naas up` for the length of a `with` block; ended by Ctrl-C, and for certain."""
+def naas_up(
+    folder: Path, settings: dict[str, Any] | None = None, port: int | None = None, options: tuple[str, ...] = ()
+) -> Iterator[Product]:
+    """`naas up` for the length of a `with` block; ended by Ctrl-C, and for certain. ``options``: more of its own."""
     data, config, log = folder / "data", folder / "naas.yaml", folder / "up.log"
     config.write_text(yaml.safe_dump(settings or {}))
-    argv = [NAAS, "up", "--data", str(data), "--config", str(config)]
+    argv = [NAAS, "up", "--data", str(data), "--config", str(config), *options]
     argv += [] if (data / "ports.json").exists() else ["--port", str(port or free_port())]
     with log.open("ab") as output:
         environment = {**os.environ, "OPERATOR_PASSWORD": OPERATOR_SECRET}

@@ -12,6 +12,7 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from naas_local.iam.keys import signing_key
 
 SUBJECTS = {
     "alice": "0f1e2d3c-alice",
@@ -33,7 +34,7 @@ class TokenIssuer:
 
     @staticmethod
     def new_key(kid: str) -> RSAKey:
-        return RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"})
+        return RSAKey.import_key({**signing_key(), "kid": kid})
 
     def claims(self, user: str, **changes: Any) -> dict[str, Any]:
         """The claims of a good token; a change to None removes one."""
@@ -69,7 +70,7 @@ class TokenIssuer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.requests.append(self.path)
-                document = issuer._answer(self.path)
+                document = issuer._answer(self.path.replace("//", "/"))  # RGW asks //.well-known
                 body = json.dumps(document).encode()
                 self.send_response(404 if document is None else 200)
                 self.send_header("Content-Type", "application/json")

@@ -23,11 +23,12 @@ CERTIFICATE_LIFE = dt.timedelta(days=3650)
 def write_keys(data: Path) -> None:
     """Write the signing key with its certificate and the cookies' keys; existing ones are kept."""
     if not (data / KEYS_FILE).exists():
-        keys = {"jwks": {"keys": [_signing_key()]}, "cookies": [secrets.token_urlsafe(32)]}
+        keys = {"jwks": {"keys": [signing_key()]}, "cookies": [secrets.token_urlsafe(32)]}
         write_private_json(data / KEYS_FILE, keys)
 
 
-def _signing_key() -> dict[str, Any]:
+def signing_key() -> dict[str, Any]:
+    """A fresh private JWK with the certificate that some readers insist on (RGW)."""
     key = rsa.generate_private_key(65537, KEY_BITS)
     numbers = key.private_numbers()
     public = numbers.public_numbers

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
+from collections.abc import Callable
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -69,10 +71,17 @@ class Files:
         with contextlib.suppress(OSError):
             self.path(bucket, key).rmdir()
 
-    def list_buckets(self, owner: str, names: list[str]) -> str:
-        """The answer to ListBuckets: those of ``names`` that exist."""
+    def remove_empty_folders(self, bucket: str) -> None:
+        """Take away the folders of a bucket in which there is no object: for S3 it is empty then."""
+        for folder, _, _ in os.walk(self._root / bucket, topdown=False):
+            if Path(folder) != self._root / bucket:
+                with contextlib.suppress(OSError):
+                    Path(folder).rmdir()
+
+    def list_buckets(self, owner: str, shown: Callable[[str], bool]) -> str:
+        """The answer to ListBuckets: those whose names are to be ``shown``."""
         rows = ""
-        for name in sorted(filter(self.has_bucket, names)):
+        for name in sorted(path.name for path in self._root.iterdir() if path.is_dir() and shown(path.name)):
             made = dt.datetime.fromtimestamp((self._root / name).stat().st_mtime, dt.UTC)
             rows += f"<Bucket><Name>{escape(name)}</Name><CreationDate>{made:%Y-%m-%dT%H:%M:%S.000Z}</CreationDate></Bucket>"
         return (

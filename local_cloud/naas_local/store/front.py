@@ -13,6 +13,7 @@ from naas_local.store import address, headers, rules, sigv4
 from naas_local.store.body import Body
 from naas_local.store.errors import S3Error, STSError
 from naas_local.store.operations import Call, Operations, xml
+from naas_local.store.rules import Rights
 from naas_local.store.sessions import SessionKeys
 from naas_local.store.settings import READY, StoreConfig
 from naas_local.store.sts import LARGEST_FORM, TokenService
@@ -93,8 +94,9 @@ class Front:
         request = rules.recognise(http.method, target, http.headers)
         http["what"] = request.op.value
         headers.check(request.op, http.headers)
-        rules.check_access(session.name, self._config.scratch_bucket, request)
-        call = Call(session.name, request, http, Body(http, signature, key))
+        rights = Rights(session.name, self._config.scratch_bucket)
+        rules.check_access(rights, request)
+        call = Call(rights, request, http, Body(http, signature, key))
         await _send_continue(http)
         return await self._operations.answer(call)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,13 +11,13 @@ from xml.sax.saxutils import escape
 from aiohttp import ClientResponse, web
 from multidict import CIMultiDict
 
-from naas_local.store import deletes, files, rules
+from naas_local.store import deletes, files, folders
 from naas_local.store.address import copy_source
 from naas_local.store.body import Body
 from naas_local.store.download import Downloads
 from naas_local.store.errors import S3Error
 from naas_local.store.headers import to_caller, to_upstream
-from naas_local.store.rules import Op, Request
+from naas_local.store.rules import Op, Request, Rights
 from naas_local.store.settings import StoreConfig
 from naas_local.store.upstream import Upstream, source_header
 
@@ -30,7 +31,7 @@ EMPTY_ETAG = '"d41d8cd98f00b204e9800998ecf8427e"'
 class Call:
     """One checked request of a known person."""
 
-    name: str
+    rights: Rights
     request: Request
     http: web.Request
     body: Body
@@ -64,6 +65,8 @@ class Operations:
             Op.LIST_BUCKETS: self._list_buckets,
             Op.HEAD_BUCKET: self._head_bucket,
             Op.CREATE_BUCKET: self._create_bucket,
+            Op.DELETE_BUCKET: self._delete_bucket,
+            Op.LIST_OBJECTS: self._list_objects,
             Op.GET_LOCATION: self._document(files.location(config.region)),
             Op.GET_VERSIONING: self._document(files.versioning()),
             Op.GET_OBJECT: self._read,
@@ -85,7 +88,7 @@ class Operations:
         return await self._special.get(op, self._forward)(call)
 
     async def _forward(self, call: Call) -> web.Response:
-        """UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListParts, ListObjects."""
+        """UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListParts."""
         body = call.body if call.request.op in (Op.UPLOAD_PART, Op.COMPLETE_UPLOAD) else None
         if call.request.op is Op.COMPLETE_UPLOAD:
             self._files.check_free(call.request.bucket, call.request.key)
@@ -102,8 +105,7 @@ class Operations:
         return answer
 
     async def _list_buckets(self, call: Call) -> web.StreamResponse:
-        names = [name for name in (call.name, self._config.scratch_bucket) if name]
-        return xml(self._files.list_buckets(call.name, names))
+        return xml(self._files.list_buckets(call.rights.name, call.rights.may_read))
 
     async def _head_bucket(self, _: Call) -> web.StreamResponse:
         return web.Response(headers={"x-amz-bucket-region": self._config.region}, content_type=XML)
@@ -117,6 +119,22 @@ class Operations:
             if answer.status != 200:
                 raise S3Error("SlowDown", "The bucket could not be made just now. Try again in a few seconds.")
         return web.Response(headers={"Location": f"/{bucket}"})
+
+    async def _list_objects(self, call: Call) -> web.StreamResponse:
+        bucket, query = call.request.bucket, dict(call.request.query)
+        async with self._upstream.send("GET", f"/{bucket}", call.request.query) as answer:
+            response = await _hand_on(answer)
+        if response.status == 200 and isinstance(response.body, bytes):
+            response.body = await asyncio.to_thread(
+                folders.as_on_disk, response.body, self._files.path(bucket, ""), query
+            )
+        return response
+
+    async def _delete_bucket(self, call: Call) -> web.StreamResponse:
+        bucket = call.request.bucket
+        self._files.remove_empty_folders(bucket)
+        async with self._upstream.send("DELETE", f"/{bucket}") as answer:
+            return await _hand_on(answer)
 
     async def _read(self, call: Call) -> web.StreamResponse:
         bucket, key = call.request.bucket, call.request.key
@@ -161,7 +179,7 @@ class Operations:
 
     def _source(self, call: Call) -> tuple[str, str]:
         bucket, key = copy_source(call.http.headers["x-amz-copy-source"])
-        if not rules.may_read(call.name, self._config.scratch_bucket, bucket):
+        if not call.rights.may_read(bucket):
             raise S3Error("AccessDenied", "Access Denied: the source of the copy is not yours to read.")
         self._files.check_bucket(bucket)
         return bucket, key
@@ -198,9 +216,9 @@ class Operations:
         return xml(f'<?xml version="1.0" encoding="UTF-8"?>\n<CopyPartResult><ETag>{etag}</ETag></CopyPartResult>')
 
     async def _delete_many(self, call: Call) -> web.StreamResponse:
-        bucket, name, scratch = call.request.bucket, call.name, self._config.scratch_bucket
+        bucket = call.request.bucket
         content = await call.body.read(deletes.LARGEST_BODY)
-        deletion = deletes.read(content, lambda key: rules.may_write(name, scratch, bucket, key))
+        deletion = deletes.read(content, lambda key: call.rights.may_write(bucket, key))
         for folder in deletion.folders:
             self._files.remove_folder(bucket, folder)
         files_only = [key for key in deletion.keys if not self._files.path(bucket, key).is_dir()]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from naas_client.names import is_made_by
+
 from naas_local.store.address import Address, check_bucket, check_key, check_prefix
 from naas_local.store.errors import S3Error
 
@@ -147,33 +149,45 @@ def _check_names(op: Op, address: Address, query: Mapping[str, str]) -> None:
         )
 
 
-def may_read(name: str, scratch: str, bucket: str) -> bool:
-    """Whether a person may read in a bucket."""
-    return bucket == name or (bool(scratch) and bucket == scratch)
+@dataclass(frozen=True)
+class Rights:
+    """What a person may use: the bucket of their name and those they made, and ``scratch`` (empty: none) to read and partly write."""
+
+    name: str
+    scratch: str
+
+    def owns(self, bucket: str) -> bool:
+        """Whether a bucket is, or would be, the person's."""
+        return bucket == self.name or is_made_by(self.name, bucket)
+
+    def may_read(self, bucket: str) -> bool:
+        """Whether the person may read in a bucket."""
+        return self.owns(bucket) or (bool(self.scratch) and bucket == self.scratch)
+
+    def may_write(self, bucket: str, key: str) -> bool:
+        """Whether the person may write or delete a key."""
+        shared = bool(self.scratch) and bucket == self.scratch
+        return self.owns(bucket) or (shared and key.startswith(f"{self.name}/"))
 
 
-def may_write(name: str, scratch: str, bucket: str, key: str) -> bool:
-    """Whether a person may write or delete a key."""
-    return bucket == name or (bool(scratch) and bucket == scratch and key.startswith(f"{name}/"))
-
-
-def check_access(name: str, scratch: str, request: Request) -> None:
+def check_access(rights: Rights, request: Request) -> None:
     """Raise S3Error unless a person may do this. Keys inside a DeleteObjects body and copy sources are checked where they are read."""
-    op, bucket = request.op, request.bucket
+    op, bucket, scratch = request.op, request.bucket, rights.scratch
     if op is Op.LIST_BUCKETS:
         allowed = True
     elif op is Op.DELETE_BUCKET:
-        allowed = False
+        allowed = is_made_by(rights.name, bucket)
     elif op is Op.CREATE_BUCKET:
         if scratch and bucket == scratch:
             raise S3Error("BucketAlreadyExists", "The shared bucket exists already; write below your own name in it.")
-        allowed = bucket == name
+        allowed = rights.owns(bucket)
     elif op in READS or op is Op.DELETE_OBJECTS:
-        allowed = may_read(name, scratch, bucket)
+        allowed = rights.may_read(bucket)
     else:
-        allowed = may_write(name, scratch, bucket, request.key)
+        allowed = rights.may_write(bucket, request.key)
     if not allowed:
         raise S3Error(
             "AccessDenied",
-            "Access Denied: you can use your own bucket, read the shared one, and write there below your name.",
+            "Access Denied: you can use your own buckets, make some that start with your name and two hyphens, read the shared one, "
+            "and write there below your name.",
         )
