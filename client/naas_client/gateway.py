@@ -22,6 +22,7 @@ from naas_client.models import (
     AccessToken,
     AuditRow,
     Claims,
+    ClientConfiguration,
     Event,
     Health,
     Identity,
@@ -31,6 +32,7 @@ from naas_client.models import (
     SignIn,
     StopReason,
     StoragePlan,
+    Usage,
 )
 
 API_PATH = "/services/naas/api/v1"
@@ -70,9 +72,11 @@ class _Calls:
     """Every call of the API, defined once for both clients."""
 
     health = Call("GET", "/health", Health.model_validate)
+    client_configuration = Call("GET", "/client", ClientConfiguration.model_validate)
     me = Call("GET", "/me", Me.model_validate)
     s3_credentials = Call("POST", "/s3-credentials", S3Credentials.model_validate)
     storage = Call("GET", "/storage", StoragePlan.model_validate)
+    storage_usage = Call("GET", "/storage/usage", Usage.model_validate)
     stop_reasons_seen = Call("POST", "/stop-reasons/seen", _nothing)
 
     @staticmethod
@@ -200,6 +204,10 @@ class GatewayClient:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise Unavailable("The gateway does not answer. Try again in a moment.", code="gateway-down") from error
 
+    async def client_configuration(self) -> ClientConfiguration:
+        """How a program on somebody's own computer signs in; anyone may ask. Raises NotFound where it cannot."""
+        return await self._do(_Calls.client_configuration)
+
     async def me(self) -> Me:
         """The caller."""
         return await self._do(_Calls.me)
@@ -215,6 +223,10 @@ class GatewayClient:
     async def storage(self) -> StoragePlan:
         """What the caller's server should mount; changes nothing."""
         return await self._do(_Calls.storage)
+
+    async def storage_usage(self) -> Usage:
+        """What the caller's buckets hold, told by the store. Raises NotFound (``usage-unknown``) where it does not tell."""
+        return await self._do(_Calls.storage_usage)
 
     async def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""
@@ -320,6 +332,10 @@ class SyncGatewayClient:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise Unavailable("The gateway does not answer. Try again in a moment.", code="gateway-down") from error
 
+    def client_configuration(self) -> ClientConfiguration:
+        """How a program on somebody's own computer signs in; anyone may ask. Raises NotFound where it cannot."""
+        return self._do(_Calls.client_configuration)
+
     def me(self) -> Me:
         """The caller."""
         return self._do(_Calls.me)
@@ -335,6 +351,10 @@ class SyncGatewayClient:
     def storage(self) -> StoragePlan:
         """What the caller's server should mount; changes nothing."""
         return self._do(_Calls.storage)
+
+    def storage_usage(self) -> Usage:
+        """What the caller's buckets hold, told by the store. Raises NotFound (``usage-unknown``) where it does not tell."""
+        return self._do(_Calls.storage_usage)
 
     def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""

@@ -9,7 +9,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer, field_validator
 
 
 class Document(BaseModel):
@@ -102,6 +102,7 @@ class StoragePlan(Document):
     """What a server should mount; ``degraded`` says why there is nothing, in a sentence for people."""
 
     endpoint: str = ""
+    endpoints: list[str] = Field(default_factory=list, description="further sites, in the order to try them")
     public_endpoint: str = ""
     region: str = "us-east-1"
     folders: list[Folder] = Field(default_factory=list)
@@ -226,6 +227,68 @@ class ClientConfiguration(Document):
     client_id: str
     audience: str = Field(description="audience of tokens for this API")
     scopes: list[str]
+
+
+class BackupSettings(Document):
+    """What a person wants of the backup of their home; kept in the home."""
+
+    every_hours: int = Field(default=0, ge=0, le=24 * 31, description="0: only when asked for")
+    keep_days: int = Field(default=90, ge=1, le=3650, description="how long replaced and deleted files are kept")
+    exclude: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="left out, as patterns below the home (https://rclone.org/filtering/), e.g. `/local/big/**`",
+    )
+    ping_url: str = Field(default="", max_length=500, description="address of a healthcheck: told of start, end and failure")
+
+    @field_validator("exclude")
+    @classmethod
+    def _one_line_each(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            if not pattern.strip() or len(pattern) > 500 or not pattern.isprintable():
+                raise ValueError("a pattern is one line of at most 500 characters")
+        return patterns
+
+    @field_validator("ping_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("an address starts with https:// or http://")
+        return value.rstrip("/")
+
+
+class BackupRun(Document):
+    """One backup: what was saved when. ``files`` and ``bytes`` count all that it holds, ``sent_…`` what was new."""
+
+    id: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d{6}Z$", description="time of its start, UTC")
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    files: int
+    bytes: int
+    sent_files: int
+    sent_bytes: int
+    errors: list[str] = Field(default_factory=list, description="what could not be saved, with the cause; for people")
+
+
+class BackupProgress(Document):
+    """A backup or a restore at work."""
+
+    what: Literal["backup", "restore"]
+    started_at: dt.datetime
+    files: int = 0
+    files_total: int = 0
+    bytes: int = 0
+    bytes_total: int = 0
+
+
+class BackupStatus(Document):
+    """The backup of a home as the panel shows it."""
+
+    settings: BackupSettings
+    running: BackupProgress | None = None
+    last: BackupRun | None = Field(default=None, description="the newest backup that ended")
+    problem: str = Field(default="", description="why the newest try failed as a whole; for people")
+    next_at: dt.datetime | None = None
 
 
 class StopReason(Document):

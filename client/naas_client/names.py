@@ -30,6 +30,14 @@ def is_hub_name(name: str) -> bool:
     return 3 <= len(name) <= 63 and name not in RESERVED and HUB_NAME.fullmatch(name) is not None
 
 
+def is_made_by(name: str, bucket: str) -> bool:
+    """Whether a bucket is one that this person made beside their own: ``<hub name>--<anything>``.
+
+    Two hyphens, because ``alice-b`` may be somebody's hub name; three begin the last part of a hub name that is not plain.
+    """
+    return bucket.startswith(f"{name}--") and len(bucket) > len(name) + 2 and bucket[len(name) + 2] != "-"
+
+
 def is_server_key(key: str) -> bool:
     """Whether this may be the key of a server: ``<hub name>``, or ``<hub name>.<server name>`` for a named one."""
     name, dot, server = key.partition(".")

@@ -7,7 +7,7 @@ keys are refused everywhere. Secrets are never written in the file: a key that e
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -83,6 +83,12 @@ class IamSection(Section):
         examples=["naas-gateway"],
     )
     second_client_secret_file: Path | None = Field(None, description="file (0600) with the second client's secret")
+    cli_client_id: str = Field(
+        "",
+        description="a public client in IAM (no secret) with the device code grant, for `naas login` on people's own computers; "
+        "empty: nobody signs in there",
+        examples=["naas-cli"],
+    )
     display_name: str = Field("INDIGO IAM", description="what the sign-in button and texts call it")
     scopes: list[str] = Field(
         ["openid", "profile", "email", "offline_access"],
@@ -116,14 +122,42 @@ class StorageSection(Section):
     url: HttpAddress = Field(
         "http://127.0.0.1:8182", description="S3 endpoint as servers reach it", examples=["https://rgw.cloud.infn.it"]
     )
+    endpoints: list[Annotated[HttpAddress, Field(min_length=1)]] = Field(
+        default_factory=list,
+        description="further sites with the same buckets, used in this order when `url` does not answer",
+        examples=[["https://rgw.ba.example.org"]],
+    )
     public_url: HttpAddress = Field("", description="S3 endpoint as browsers reach it; default: the same")
     sts_url: HttpAddress = Field("", description="STS endpoint; default: the same as `url`")
     region: str = "us-east-1"
     audience: str = Field("object", description="audience of the token that STS accepts")
-    role_arn: str = Field("arn:aws:iam:::role/IAMaccess", description="role assumed with the person's token")
+    provisioner: Literal["embedded", "shared-role", "rgw"] = Field(
+        "embedded",
+        description="who makes buckets and rules. `embedded`: each person's own credentials, the store knows the rules; "
+        "`shared-role`: the same on a store where one role serves all and the site's bucket policies or OPA decide; "
+        "`rgw`: this service, with an admin key of Ceph RGW: a user with a quota and a role per person",
+    )
+    role_arn: str = Field(
+        "arn:aws:iam:::role/IAMaccess",
+        description="role assumed with the person's token; the provisioner `rgw` makes one per person instead",
+    )
+    admin_access_key_file: Path | None = Field(
+        None,
+        description="for `rgw`: file (0600) with the access key of an RGW user with the caps "
+        "`users=*;buckets=*;roles=*`, made for this service alone",
+    )
+    admin_secret_key_file: Path | None = Field(None, description="for `rgw`: file (0600) with its secret key")
     session_seconds: int = Field(3600, ge=15, le=43200, description="life of temporary credentials")
     scratch_bucket: str = Field("scratch", description="readable by all, writable below one's own name; empty: none")
-    quota: int = Field(200 * 2**30, ge=0, description="bytes per person, for display; 0: unknown")
+    quota: int = Field(
+        200 * 2**30,
+        ge=0,
+        description="bytes per person; 0: none. The provisioner `rgw` sets it for new people and keeps what an operator changed "
+        "with radosgw-admin; elsewhere it is for display",
+    )
+    rclone: Path | None = Field(
+        None, description="another rclone program for the mounts; default: the one that comes with this product"
+    )
 
 
 class GatewaySection(Section):
@@ -213,11 +247,12 @@ def _explain(source: str, location: tuple[int | str, ...], kind: str, message: s
     return f"{source}: {path}: {remedy}."
 
 
-def read_secret(path: Path | None, key: str) -> str:
+def read_secret(path: Path | None, key: str, *, shortest: int = SHORTEST_SECRET) -> str:
     """The secret in a file that a ``*_file`` key names.
 
+    Parameters: ``shortest``, characters; less than the default only for what is an identifier rather than a secret.
     Raises InvalidInput when there is no file, when others may read it, or when the value is a well-known default or
-    shorter than 16 characters: this product never starts with such a secret.
+    too short: this product never starts with such a secret.
     """
     if path is None:
         raise InvalidInput(f"{key}: missing. Name a file of mode 0600 that holds the secret.", code="missing-secret")
@@ -227,9 +262,9 @@ def read_secret(path: Path | None, key: str) -> str:
         raise InvalidInput(f"{key}: {path} cannot be read: {error.strerror}.", code="missing-secret") from error
     if mode & 0o077:
         raise InvalidInput(f"{key}: {path} is readable by others. Run `chmod 600 {path}`.", code="open-secret")
-    if value.lower() in DEFAULT_SECRETS or len(value) < SHORTEST_SECRET:
+    if value.lower() in DEFAULT_SECRETS or len(value) < shortest:
         raise InvalidInput(
-            f"{key}: {path} holds a default or too short secret. Put at least {SHORTEST_SECRET} random characters there, "
+            f"{key}: {path} holds a default or too short secret. Put at least {shortest} random characters there, "
             "for example from `openssl rand -hex 32`.",
             code="default-secret",
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -9,9 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from naas_client.settings import StorageSection
+from naas_gateway.clients.rgw import RgwAdmin
+from naas_gateway.clients.s3 import Keys, Store
+from naas_gateway.clients.sites import Sites
+from naas_gateway.db.engine import Database
+from naas_gateway.db.migrate import migrate
+from naas_gateway.db.tables import IdentityRow
+from naas_gateway.services.audit import Audit
+from naas_gateway.services.provisioners.policies import LISTS, OWN, READS, WRITES
+from naas_gateway.services.provisioners.rgw import Rgw
+from naas_local.ceph import CephStore
+from naas_local.ceph.register import make_role
 from naas_local.store import embedded_store
 from s3_people import assume_role, s3_client
-from token_issuer import TokenIssuer
+from token_issuer import SUBJECTS, TokenIssuer
+
+DELETE_MANY = ("s3:DeleteObject",)
+"""On a bucket itself: Ceph asks for it before it looks at the keys of a DeleteObjects one by one."""
 
 
 @dataclass
@@ -23,27 +41,108 @@ class IsolatedStore:
     bob: Any
     as_alice_named_bob: Any
     """A client with alice's token, whose session alice herself named ``bob``."""
+    people_make_buckets: bool = True
+    """Whether a person may make buckets of their own beside the first."""
+
+
+def people(url: str, issuer: TokenIssuer, role_of: Callable[[str], str], **options: Any) -> IsolatedStore:
+    """Clients of people whom STS knows already."""
+
+    def client(user: str, session_name: str) -> Any:
+        return s3_client(url, assume_role(url, issuer.token(user), role_of(user), session_name))
+
+    return IsolatedStore(url, client("alice", "alice"), client("bob", "bob"), client("alice", "bob"), **options)
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[IsolatedStore]:
+def embedded(folder: Path, _ceph: Callable[[], CephStore]) -> Iterator[IsolatedStore]:
     with TokenIssuer().running() as issuer, embedded_store(folder, issuer.url) as store:
-
-        def client(user: str, session_name: str) -> Any:
-            return s3_client(store.url, assume_role(store.url, issuer.token(user), store.role_arn, session_name))
-
-        found = IsolatedStore(store.url, client("alice", "alice"), client("bob", "bob"), client("alice", "bob"))
+        found = people(store.url, issuer, lambda _: store.role_arn)
         found.alice.create_bucket(Bucket="alice")
         found.bob.create_bucket(Bucket="bob")
         yield found
 
 
-IMPLEMENTATIONS: dict[str, Callable[[Path], AbstractContextManager[IsolatedStore]]] = {"embedded": embedded}
+@contextmanager
+def rgw(folder: Path, ceph: Callable[[], CephStore]) -> Iterator[IsolatedStore]:
+    """A user, a bucket and a role per person, made by our own provisioner."""
+    store = ceph()
+    with TokenIssuer().running() as issuer:
+        store.trust(f"{issuer.url}/")
+        asyncio.run(_provision(folder, store, f"{issuer.url}/"))
+        yield people(store.url, issuer, lambda user: f"arn:aws:iam:::role/naas-{user}")
+
+
+async def _provision(folder: Path, store: CephStore, issuer: str) -> None:
+    async def named() -> str:
+        return issuer
+
+    settings = StorageSection(url=store.url, provisioner="rgw")
+    database, sites = Database(f"sqlite+aiosqlite:///{folder / 'gateway.sqlite'}"), Sites([store.url])
+    await migrate(database)
+    admin = RgwAdmin(sites, Keys(*store.admin, settings.region))
+    provisioner = Rgw(settings, admin, Store(sites), Audit(database), named)
+    for number, name in enumerate(("alice", "bob")):
+        await provisioner.admit(
+            IdentityRow(id=number, name=name, subject=SUBJECTS[name], issuer=issuer, claims_at=dt.datetime.now(dt.UTC))
+        )
+    await sites.close()
+    await database.close()
+
+
+@contextmanager
+def shared_role(_folder: Path, ceph: Callable[[], CephStore]) -> Iterator[IsolatedStore]:
+    """One role that opens nothing, and the site's bucket policies on ``oidc$<sub>``, as INFN Cloud runs it."""
+    store = ceph()
+    with TokenIssuer().running() as issuer:
+        provider = store.trust(f"{issuer.url}/")
+        make_role(store.client("iam"), store.role_arn, provider, store.audience)
+        site = store.client()
+        for name in ("alice", "bob"):
+            site.create_bucket(Bucket=name)
+            set_rules(site, name, grant([name], OWN, name, f"{name}/*"))
+        everybody = ["alice", "bob"]
+        prefixes = [grant([name], WRITES, f"scratch/{name}/*") for name in everybody]
+        shared = (grant(everybody, (*LISTS, *READS), "scratch", "scratch/*"), grant(everybody, DELETE_MANY, "scratch"))
+        set_rules(site, "scratch", *shared, *prefixes)
+        yield people(store.url, issuer, lambda _: store.role_arn, people_make_buckets=False)
+
+
+def grant(names: list[str], actions: tuple[str, ...], *resources: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:aws:iam:::user/oidc${SUBJECTS[name]}" for name in names]},
+        "Action": list(actions),
+        "Resource": [f"arn:aws:s3:::{resource}" for resource in resources],
+    }
+
+
+def set_rules(site: Any, bucket: str, *statements: dict[str, Any]) -> None:
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    site.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document, separators=(",", ":")))
+    site.put_public_access_block(
+        Bucket=bucket,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": False,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+
+
+Factory = Callable[[Path, Callable[[], CephStore]], AbstractContextManager[IsolatedStore]]
+IMPLEMENTATIONS: dict[str, Factory] = {"embedded": embedded, "rgw": rgw, "shared-role": shared_role}
 
 
 @pytest.fixture(scope="module", params=sorted(IMPLEMENTATIONS))
 def isolated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IsolatedStore]:
-    with IMPLEMENTATIONS[request.param](tmp_path_factory.mktemp(request.param)) as store:
+    def ceph() -> CephStore:
+        store: CephStore = request.getfixturevalue("ceph_cluster")
+        store.clear()
+        return store
+
+    with IMPLEMENTATIONS[request.param](tmp_path_factory.mktemp(request.param), ceph) as store:
         for client, name in ((store.alice, "alice"), (store.bob, "bob")):
             client.put_object(Bucket=name, Key="private", Body=f"{name}'s own".encode())
             client.put_object(Bucket="scratch", Key=f"{name}/shared", Body=f"{name}'s for all".encode())

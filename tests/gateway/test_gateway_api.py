@@ -29,6 +29,7 @@ USER_CALLS = [
     ("POST", "/tokens"),
     ("POST", "/s3-credentials"),
     ("GET", "/storage"),
+    ("GET", "/storage/usage"),
     ("GET", "/events"),
     ("GET", "/stop-reasons"),
     ("POST", "/stop-reasons/seen"),
@@ -424,6 +425,7 @@ def test_openapi_describes_every_call(gateway: Gateway) -> None:
         *[(m, p.replace("alice", "{name}")) for m, p in HUB_CALLS],
         ("GET", "/audit"),
         ("GET", "/health"),
+        ("GET", "/client"),
     ]
     assert described == set(named)
 

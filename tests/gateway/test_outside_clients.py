@@ -178,7 +178,7 @@ STS_ANSWER = b"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws
 async def test_an_sts_answer_is_read(server: tuple[str, Behaviour]) -> None:
     url, behaviour = server
     behaviour.body = STS_ANSWER
-    found = await Sts(StorageSection(url=url)).assume("token", "alice")
+    found = await Sts(StorageSection(url=url)).assume("token", "alice", "arn:aws:iam:::role/one")
     assert (found.access_key_id, found.secret_access_key, found.session_token) == ("a", "b", "c")
     assert found.expires_at == dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 
@@ -201,7 +201,7 @@ async def test_a_bad_sts_answer_is_explained(
     url, behaviour = server
     behaviour.what, behaviour.body = status, body
     with pytest.raises(error, match=words):
-        await Sts(StorageSection(url=url)).assume("token", "alice")
+        await Sts(StorageSection(url=url)).assume("token", "alice", "arn:aws:iam:::role/one")
 
 
 @pytest.mark.asyncio

@@ -127,7 +127,8 @@ async def _from_iam(platform: Platform, token: str) -> Caller:
     try:
         row = await platform.people.by_subject(subject)
     except NotFound as error:
-        raise Forbidden(error.message, code=error.code) from None
+        where = platform.settings.gateway.public_hub_url
+        raise Forbidden(f"{error.message} It is at {where}.", code=error.code) from None
     verified = await platform.people.claims(row, platform.settings.iam.auth_refresh_age)
     return Caller("user", row.name, admin=platform.access.administers(verified))
 

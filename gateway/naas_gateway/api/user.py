@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from naas_client.models import AccessToken, Me, Page, S3Credentials, StopReason, StoragePlan
+from naas_client.models import AccessToken, Me, Page, S3Credentials, StopReason, StoragePlan, Usage
 from pydantic import BaseModel, Field
 
 from naas_gateway.api.auth import PersonDep, PlatformDep
@@ -46,6 +46,12 @@ async def s3_credentials(platform: PlatformDep, person: PersonDep) -> S3Credenti
 async def storage(platform: PlatformDep, person: PersonDep) -> StoragePlan:
     """What the caller's server should mount, or why there is nothing."""
     return await platform.storage.plan(person.row)
+
+
+@router.get("/storage/usage")
+async def storage_usage(platform: PlatformDep, person: PersonDep) -> Usage:
+    """How much the caller's buckets hold, and of how much; 404 `usage-unknown` where the store does not tell."""
+    return await platform.storage.usage(person.row)
 
 
 @router.get("/stop-reasons")

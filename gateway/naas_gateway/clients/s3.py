@@ -1,6 +1,6 @@
-"""The four S3 requests that preparing a bucket needs, signed with AWS Signature Version 4.
+"""The few S3 requests that preparing a bucket needs, signed with AWS Signature Version 4.
 
-Source: "Signature Version 4 signing process", AWS General Reference. A whole SDK for four requests would be most of this
+Source: "Signature Version 4 signing process", AWS General Reference. A whole SDK for five requests would be most of this
 service's size; the tests compare the signature with botocore's.
 """
 
@@ -9,18 +9,67 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from naas_client.models import S3Credentials
 
-from naas_gateway.clients.http import Answer, Service
+from naas_gateway.clients.http import Answer
+from naas_gateway.clients.sites import Sites
 from naas_gateway.clock import utcnow
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
+PRIVATE = (
+    b'<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><BlockPublicAcls>false</BlockPublicAcls>'
+    b"<IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy>"
+    b"<RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>"
+)
+"""Public ACLs count for nothing. They are not refused as well: with BlockPublicAcls, Ceph 16 refuses every PUT."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A long-lived key pair; temporary credentials are `S3Credentials`."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    region: str
+    session_token: str = ""
+
+
+def query_text(query: Mapping[str, str]) -> str:
+    """A query as it is signed and sent: sorted and percent-encoded, spaces too."""
+    return "&".join(f"{quote(key, safe='-_.~')}={quote(value, safe='-_.~')}" for key, value in sorted(query.items()))
+
+
+async def send_signed(
+    sites: Sites,
+    method: str,
+    path: str,
+    credentials: S3Credentials | Keys,
+    query: Mapping[str, str] | None = None,
+    content: bytes = b"",
+) -> Answer:
+    """One signed request. Parameters: ``path``, not encoded. Raises Unavailable when no site answers."""
+    encoded, asked = quote(path, safe="/-_.~"), query or {}
+    return await sites.request(
+        method,
+        f"{encoded}?{query_text(asked)}" if asked else encoded,
+        headers=lambda url: sign(method, url.partition("?")[0], asked, content, credentials, utcnow()),
+        content=content or None,
+    )
+
 
 def sign(
-    method: str, url: str, query: dict[str, str], body: bytes, credentials: S3Credentials, now: dt.datetime
+    method: str,
+    url: str,
+    query: Mapping[str, str],
+    body: bytes,
+    credentials: S3Credentials | Keys,
+    now: dt.datetime,
 ) -> dict[str, str]:
     """Headers that sign a request. Parameters: ``url`` without a query; ``query``, unencoded; ``now``, UTC."""
     stamp, digest = now.strftime("%Y%m%dT%H%M%SZ"), hashlib.sha256(body).hexdigest()
@@ -29,14 +78,15 @@ def sign(
         "host": parts.netloc,
         "x-amz-content-sha256": digest,
         "x-amz-date": stamp,
-        "x-amz-security-token": credentials.session_token,
     }
+    if credentials.session_token:
+        signed["x-amz-security-token"] = credentials.session_token
     names = ";".join(sorted(signed))
     canonical = "\n".join(
         [
             method,
             parts.path or "/",
-            "&".join(f"{quote(key, safe='-_.~')}={quote(value, safe='-_.~')}" for key, value in sorted(query.items())),
+            query_text(query),
             *(f"{name}:{signed[name]}" for name in sorted(signed)),
             "",
             names,
@@ -56,30 +106,30 @@ def sign(
 
 
 class Store:
-    """S3 requests with a person's own credentials, path-style. Parameters: ``service``, shared with STS."""
+    """S3 requests with somebody's credentials, path-style."""
 
-    def __init__(self, service: Service, endpoint: str) -> None:
-        self._service, self._endpoint = service, endpoint
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
 
-    async def _send(
-        self, method: str, path: str, credentials: S3Credentials, query: dict[str, str] | None = None
-    ) -> Answer:
-        url = f"{self._endpoint}/{quote(path, safe='/-_.~')}"
-        headers = sign(method, url, query or {}, b"", credentials, utcnow())
-        return await self._service.request(method, url, headers=headers, params=query)
+    async def _send(self, method: str, path: str, credentials: S3Credentials | Keys, **more: Any) -> int:
+        return (await send_signed(self._sites, method, path, credentials, **more)).status
 
-    async def head_bucket(self, bucket: str, credentials: S3Credentials) -> int:
+    async def head_bucket(self, bucket: str, credentials: S3Credentials | Keys) -> int:
         """Status of HeadBucket: 200, 403 or 404."""
-        return (await self._send("HEAD", bucket, credentials)).status
+        return await self._send("HEAD", f"/{bucket}", credentials)
 
-    async def create_bucket(self, bucket: str, credentials: S3Credentials) -> int:
+    async def create_bucket(self, bucket: str, credentials: S3Credentials | Keys) -> int:
         """Status of CreateBucket: 200, 403 or 409."""
-        return (await self._send("PUT", bucket, credentials)).status
+        return await self._send("PUT", f"/{bucket}", credentials)
 
-    async def head_marker(self, bucket: str, prefix: str, credentials: S3Credentials) -> int:
+    async def head_marker(self, bucket: str, prefix: str, credentials: S3Credentials | Keys) -> int:
         """Status of asking for the empty object ``prefix/``: 200, 403 or 404."""
-        return (await self._send("HEAD", f"{bucket}/{prefix}/", credentials)).status
+        return await self._send("HEAD", f"/{bucket}/{prefix}/", credentials)
 
-    async def put_marker(self, bucket: str, prefix: str, credentials: S3Credentials) -> int:
+    async def put_marker(self, bucket: str, prefix: str, credentials: S3Credentials | Keys) -> int:
         """Status of writing an empty object ``prefix/``, so that the prefix is listed as a folder."""
-        return (await self._send("PUT", f"{bucket}/{prefix}/", credentials)).status
+        return await self._send("PUT", f"/{bucket}/{prefix}/", credentials)
+
+    async def keep_private(self, bucket: str, credentials: S3Credentials | Keys) -> int:
+        """Status of PutPublicAccessBlock with `PRIVATE`: 200, 403 or 404. Only the bucket's owner may."""
+        return await self._send("PUT", f"/{bucket}", credentials, query={"publicAccessBlock": ""}, content=PRIVATE)

@@ -9,20 +9,33 @@ from naas_client.errors import Forbidden, Unavailable
 from naas_client.models import S3Credentials
 from naas_client.settings import StorageSection
 
-from naas_gateway.clients.http import Answer, Service
+from naas_gateway.clients.http import Answer
+from naas_gateway.clients.sites import Sites
 
 LARGEST_XML = 64 * 1024
 
 
 class Sts:
-    """The store's token service."""
+    """The store's token service. ``sites`` are the store's own; ``token_sites`` the same unless ``sts_url`` is set."""
 
     def __init__(self, settings: StorageSection) -> None:
         self._settings = settings
-        self.url = settings.sts_url or settings.url
-        self.service = Service("store", "The object store", self.url)
+        self.sites = Sites([settings.url, *settings.endpoints])
+        self.token_sites = Sites([settings.sts_url]) if settings.sts_url else self.sites
 
-    async def assume(self, token: str, session_name: str) -> S3Credentials:
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.sites.close()
+        if self.token_sites is not self.sites:
+            await self.token_sites.close()
+
+    async def check(self) -> None:
+        """Ask every site, and the token service where it is apart. Raises Unavailable when there is no use of the store."""
+        await self.sites.check()
+        if self.token_sites is not self.sites:
+            await self.token_sites.check()
+
+    async def assume(self, token: str, session_name: str, role_arn: str) -> S3Credentials:
         """Temporary credentials for the owner of a token.
 
         Parameters: ``token``, a JWT for the storage audience; ``session_name``, the hub name: it never comes from the caller.
@@ -31,12 +44,12 @@ class Sts:
         form = {
             "Action": "AssumeRoleWithWebIdentity",
             "Version": "2011-06-15",
-            "RoleArn": self._settings.role_arn,
+            "RoleArn": role_arn,
             "RoleSessionName": session_name,
             "DurationSeconds": str(self._settings.session_seconds),
             "WebIdentityToken": token,
         }
-        answer = await self.service.request("POST", f"{self.url}/", data=form)
+        answer = await self.token_sites.request("POST", "/", data=form)
         if answer.status in (401, 403):
             raise Forbidden(
                 "The object store does not accept your identity. Sign out and in again; if that does not help, ask support.",
@@ -50,14 +63,14 @@ class Sts:
         return self._read(answer)
 
     def _read(self, answer: Answer) -> S3Credentials:
-        values = _texts(answer.body)
+        values = xml_texts(answer.body)
         try:
             return S3Credentials(
                 access_key_id=values["AccessKeyId"],
                 secret_access_key=values["SecretAccessKey"],
                 session_token=values["SessionToken"],
                 expires_at=_time(values["Expiration"]),
-                endpoint=self._settings.url,
+                endpoint=self.sites.url,
                 region=self._settings.region,
             )
         except (KeyError, ValueError) as error:
@@ -66,7 +79,7 @@ class Sts:
             ) from error
 
 
-def _texts(body: bytes) -> dict[str, str]:
+def xml_texts(body: bytes) -> dict[str, str]:
     """Texts of all elements by local name; no document type, so no entities to expand."""
     if len(body) > LARGEST_XML or b"<!" in body:
         return {}

@@ -14,6 +14,7 @@ from naas_gateway.services.access import Access
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.broker import Broker
 from naas_gateway.services.people import People
+from naas_gateway.services.provisioners import Provisioner
 from naas_gateway.services.renewing import RenewingCache
 from naas_gateway.services.tokens import AudienceTokens
 
@@ -34,26 +35,33 @@ class Credentials:
         broker: Broker,
         tokens: AudienceTokens,
         sts: Sts,
+        provisioner: Provisioner,
         audit: Audit,
     ) -> None:
         self._settings, self._people, self._access = settings, people, access
         self._broker, self._tokens, self._sts, self._audit = broker, tokens, sts, audit
+        self._provisioner = provisioner
         self._kept: RenewingCache[tuple[int, str], S3Credentials] = RenewingCache(SHARE)
 
-    async def get(self, row: IdentityRow) -> S3Credentials:
-        """Credentials of a person. Raises Forbidden (with the groups that would help), AccessEnded or Unavailable."""
+    async def require(self, row: IdentityRow) -> None:
+        """Raise Forbidden (with the groups that would help) or AccessEnded for somebody without cloud storage."""
         claims = await self._people.claims(row, self._settings.iam.auth_refresh_age)
         allowed = self._access.capability(CAPABILITY, claims)
         if not allowed.allowed:
             await self._audit.record(row.name, "s3-credentials", row.name, "no-capability")
             raise Forbidden(allowed.reason, code="no-capability")
+
+    async def get(self, row: IdentityRow) -> S3Credentials:
+        """Credentials of a person. Raises Forbidden, AccessEnded or Unavailable."""
+        await self.require(row)
         serial = (await self._broker.access(row.id)).serial
-        return await self._kept.get((row.id, serial), lambda: self._assume(row))
+        found = await self._kept.get((row.id, serial), lambda: self._assume(row))
+        return found.model_copy(update={"endpoint": self._sts.sites.url})
 
     async def _assume(self, row: IdentityRow) -> tuple[S3Credentials, dt.datetime]:
         token = await self._tokens.get(row, self._settings.storage.audience)
         try:
-            credentials = await self._sts.assume(token.access_token, row.name)
+            credentials = await self._ask(row, token.access_token)
         except Forbidden as refused:
             await self._audit.record(row.name, "s3-credentials", row.name, refused.code)
             raise
@@ -61,3 +69,12 @@ class Credentials:
             row.name, "s3-credentials", row.name, "ok", expires_at=credentials.expires_at.isoformat(timespec="seconds")
         )
         return credentials, credentials.expires_at
+
+    async def _ask(self, row: IdentityRow, token: str) -> S3Credentials:
+        """A person's role may be missing when no server of theirs was ever started here."""
+        role = self._provisioner.role_arn(row)
+        try:
+            return await self._sts.assume(token, row.name, role)
+        except Forbidden:
+            await self._provisioner.admit(row)
+        return await self._sts.assume(token, row.name, role)

@@ -19,6 +19,7 @@ from naas_gateway.clock import utcnow
 from naas_gateway.db.engine import Database
 from naas_gateway.services.broker import Broker
 from naas_gateway.services.flights import Flights
+from naas_gateway.services.provisioners import Provisioner
 
 AGE = 5.0
 """Seconds a finding is shown before somebody's question makes us look again."""
@@ -29,13 +30,18 @@ LIMIT = 2.0
 class HealthCheck:
     """Looks at the parts and remembers."""
 
-    def __init__(self, database: Database, iam: Iam, sts: Sts, hub: Hub, broker: Broker) -> None:
-        self._database, self._iam, self._broker = database, iam, broker
-        self._checks: dict[str, tuple[Callable[[], Awaitable[object]], Service | None]] = {
-            "database": (database.check, None),
-            "iam": (lambda: iam.discover(max_age=0), iam.service),
-            "store": (lambda: sts.service.request("GET", sts.url, repeatable=False, checked=True), sts.service),
-            "hub": (hub.version, hub.service),
+    def __init__(
+        self, database: Database, iam: Iam, sts: Sts, hub: Hub, broker: Broker, provisioner: Provisioner
+    ) -> None:
+        self._checks: dict[str, tuple[Callable[[], Awaitable[object]], list[Service]]] = {
+            "database": (database.check, []),
+            "iam": (lambda: iam.discover(max_age=0), [iam.service]),
+            "store": (sts.check, sts.sites.services),
+            "hub": (hub.version, [hub.service]),
+        }
+        self._remarks: dict[str, Callable[[], str]] = {
+            "iam": lambda: broker.second_grants,
+            "store": lambda: f"{sts.sites.trouble} {provisioner.trouble}".strip(),
         }
         self._flights: Flights[str, Health] = Flights()
         self._last: tuple[float, Health] | None = None
@@ -53,17 +59,18 @@ class HealthCheck:
         return health
 
     async def _part(self, name: str) -> Part:
-        check, service = self._checks[name]
+        check, services = self._checks[name]
         started = time.monotonic()
         state: Literal["ok", "degraded", "down"] = "ok"
-        detail = self._broker.second_grants if name == "iam" else ""
+        detail = ""
         try:
             async with asyncio.timeout(LIMIT):
                 await check()
+            detail = self._remarks.get(name, str)()
         except (NaasError, TimeoutError) as error:
             state, detail = "down", error.message if isinstance(error, NaasError) else f"no answer in {LIMIT:.0f} s"
         latency = round((time.monotonic() - started) * 1000, 1)
-        if service and service.circuit.is_open:
+        if services and all(service.circuit.is_open for service in services):
             state, detail = "down", f"{detail} Calls are held back for a moment.".strip()
         elif state == "ok" and detail:
             state = "degraded"

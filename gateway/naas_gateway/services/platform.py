@@ -14,7 +14,6 @@ from naas_client.settings import SharedSettings, read_secret
 from naas_gateway.clients.hub import Hub
 from naas_gateway.clients.iam import Credentials as ClientCredentials
 from naas_gateway.clients.iam import Iam
-from naas_gateway.clients.s3 import Store
 from naas_gateway.clients.sts import Sts
 from naas_gateway.db.engine import Database
 from naas_gateway.db.keys import read_keys
@@ -29,6 +28,7 @@ from naas_gateway.services.events import LOOK, Events
 from naas_gateway.services.grants import Grants
 from naas_gateway.services.health import HealthCheck
 from naas_gateway.services.people import People
+from naas_gateway.services.provisioners import make_provisioner
 from naas_gateway.services.reasons import Reasons
 from naas_gateway.services.storage import Storage
 from naas_gateway.services.tokens import AudienceTokens
@@ -73,15 +73,16 @@ class Platform:
         self.broker = Broker(self.grants, self.iam)
         self.people = People(settings, self.database, self.grants, self.broker, self.iam)
         self.tokens = AudienceTokens(settings, self.broker, self.iam, self.audit)
+        self.provisioner = make_provisioner(settings, self.sts.sites, self.iam, self.audit)
         self.credentials = Credentials(
-            settings, self.people, self.access, self.broker, self.tokens, self.sts, self.audit
+            settings, self.people, self.access, self.broker, self.tokens, self.sts, self.provisioner, self.audit
         )
-        self.storage = Storage(settings, self.credentials, Store(self.sts.service, settings.storage.url), self.audit)
+        self.storage = Storage(settings, self.credentials, self.provisioner)
         self.departures = Departures(self.people, self.grants, self.broker, self.hub)
         self.watcher = Watcher(
             settings, self.database, self.people, self.access, self.hub, self.reasons, self.departures, self.owner
         )
-        self.health = HealthCheck(self.database, self.iam, self.sts, self.hub, self.broker)
+        self.health = HealthCheck(self.database, self.iam, self.sts, self.hub, self.broker, self.provisioner)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -98,8 +99,8 @@ class Platform:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.broker.drain()
-            for service in (self.iam.service, self.sts.service, self.hub.service):
-                await service.close()
+            for outside in (self.iam.service, self.sts, self.hub.service):
+                await outside.close()
             await self.database.close()
 
     def _recurring(self) -> list[Coroutine[Any, Any, None]]:

@@ -1,0 +1,147 @@
+"""Ceph RGW's Admin Ops API and its part of the IAM API, with the admin key.
+
+Sources: docs.ceph.com/en/pacific/radosgw/adminops and /radosgw/role. Measured on 16.2.15: parameters have to be in the query (a JSON
+body is answered with 501), the signature is S3's, and a policy has to be compact JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from naas_client.errors import Unavailable
+
+from naas_gateway.clients.http import Answer
+from naas_gateway.clients.s3 import Keys, send_signed
+from naas_gateway.clients.sites import Sites
+from naas_gateway.clients.sts import xml_texts
+
+REFUSED = "The object store does not accept the gateway's own key"
+
+GONE = b"InvalidAccessKeyId"
+"""RGW's word for a key that it is told to delete and does not have; our own key that it does not know is `AccessDenied`."""
+
+Document = dict[str, Any]
+
+
+class RgwAdmin:
+    """Users, buckets and roles. Every method raises Unavailable; `trouble` is the last one that more tries will not help."""
+
+    def __init__(self, sites: Sites, keys: Keys) -> None:
+        self._sites, self.keys = sites, keys
+        self.trouble = ""
+
+    async def user(self, uid: str) -> Document | None:
+        """A user with its keys and quota."""
+        return await self._user(uid=uid)
+
+    async def user_stats(self, uid: str) -> Document | None:
+        """A user with its quota and, under ``stats``, what all its buckets hold now."""
+        return await self._user(uid=uid, stats="true", sync="true")
+
+    async def create_user(self, uid: str, display_name: str) -> bool:
+        """Make a user without keys; False when there is one of that name."""
+        query = {"uid": uid, "display-name": display_name, "generate-key": "false"}
+        answer = await self._admin("PUT", "user", **query)
+        return answer.status != 409 and self._document(answer) is not None
+
+    async def set_quota(self, uid: str, size: int) -> None:
+        """Bound what all buckets of a user may hold together. Parameters: ``size``, bytes."""
+        query = {"quota": "", "uid": uid, "quota-type": "user", "enabled": "true", "max-size-kb": str(-(-size // 1024))}
+        self._checked(await self._admin("PUT", "user", **query))
+
+    async def make_key(self, uid: str, access_key: str) -> Keys:
+        """A key of a user; its secret comes in the answer only."""
+        answer = await self._admin("PUT", "user", key="", uid=uid, **{"access-key": access_key, "generate-key": "true"})
+        rows = self._document(answer) or []
+        secrets = [row["secret_key"] for row in cast("list[Document]", rows) if row.get("access_key") == access_key]
+        if not secrets:
+            raise Unavailable("The object store made no key. Try again later.", code="store-down")
+        return Keys(access_key, secrets[0], self.keys.region)
+
+    async def delete_key(self, uid: str, access_key: str) -> None:
+        """Take a key back; it may be gone already."""
+        answer = await self._admin("DELETE", "user", key="", uid=uid, **{"access-key": access_key})
+        if answer.status not in (403, 404):
+            self._checked(answer)
+
+    async def buckets(self, uid: str) -> list[str]:
+        """Names of the buckets that a user owns."""
+        found = self._document(await self._admin("GET", "bucket", uid=uid), missing="NoSuchUser")
+        return [str(name) for name in found or []]
+
+    async def link_bucket(self, bucket: str, uid: str) -> None:
+        """Make a user the owner of a bucket; its ACL becomes that of a new one."""
+        self._checked(await self._admin("PUT", "bucket", bucket=bucket, uid=uid))
+
+    async def role(self, name: str) -> Document | None:
+        """A role: ``AssumeRolePolicyDocument`` and ``MaxSessionDuration``, as texts."""
+        return self._texts(await self._iam("GetRole", RoleName=name)) or None
+
+    async def role_policy(self, role: str, policy: str) -> Document | None:
+        """The policy of a role, parsed."""
+        found = self._texts(await self._iam("GetRolePolicy", RoleName=role, PolicyName=policy))
+        return cast("Document", json.loads(found["PolicyDocument"])) if found else None
+
+    async def create_role(self, name: str, trust: Document, seconds: int) -> bool:
+        """Make a role; False when there is one. Parameters: ``seconds``, the longest session."""
+        answer = await self._iam(
+            "CreateRole",
+            RoleName=name,
+            Path="/",
+            AssumeRolePolicyDocument=compact(trust),
+            MaxSessionDuration=str(seconds),
+        )
+        return answer.status != 409 and bool(self._texts(answer))
+
+    async def change_role(self, action: str, role: str, **parameters: str) -> None:
+        """``UpdateAssumeRolePolicy``, ``PutRolePolicy``, ``DeleteRolePolicy`` or ``DeleteRole``."""
+        self._checked(await self._iam(action, RoleName=role, **parameters))
+
+    async def _user(self, **query: str) -> Document | None:
+        found = self._document(await self._admin("GET", "user", **query), missing="NoSuchUser")
+        return found if isinstance(found, dict) else None
+
+    async def _admin(self, method: str, resource: str, **query: str) -> Answer:
+        return await self._asked(method, f"/admin/{resource}", query)
+
+    async def _iam(self, action: str, **query: str) -> Answer:
+        return await self._asked("POST", "/", {"Action": action, "Version": "2010-05-08", **query})
+
+    async def _asked(self, method: str, path: str, query: Mapping[str, str]) -> Answer:
+        answer = await send_signed(self._sites, method, path, self.keys, query)
+        if answer.status in (401, 403) and GONE not in answer.body:
+            what = query.get("Action") or path
+            self.trouble = f"{REFUSED} ({what}). Check storage.admin_access_key_file and the caps of its user."
+            raise Unavailable(f"{REFUSED}. Ask support to check the storage section.", code="store-admin")
+        self.trouble = ""
+        return answer
+
+    def _checked(self, answer: Answer) -> None:
+        if answer.status >= 300:
+            raise self._unexpected(answer)
+
+    def _document(self, answer: Answer, missing: str = "") -> Any:
+        if answer.status == 404 and missing and missing.encode() in answer.body:
+            return None
+        self._checked(answer)
+        return answer.json()
+
+    def _texts(self, answer: Answer) -> dict[str, str]:
+        if answer.status == 404 and b"NoSuchEntity" in answer.body:
+            return {}
+        self._checked(answer)
+        return xml_texts(answer.body)
+
+    def _unexpected(self, answer: Answer) -> Unavailable:
+        code = xml_texts(answer.body).get("Code") or answer.body[:60].decode("ascii", "replace")
+        return Unavailable(
+            f"The object store refused to prepare your place (status {answer.status}: {code}). Ask support.",
+            code="store-misconfigured",
+        )
+
+
+def compact(document: Document) -> str:
+    """JSON as RGW wants it in a policy: without spaces."""
+    return json.dumps(document, separators=(",", ":"))

@@ -1,0 +1,36 @@
+"""What every provisioner does: make a person's place in the object store, and say how full it is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from naas_client.errors import Forbidden
+from naas_client.models import S3Credentials, Usage
+
+from naas_gateway.db.tables import IdentityRow
+
+
+class BucketRefused(Forbidden):
+    """The store does not let a person use their bucket."""
+
+    default_code = "bucket-refused"
+
+
+class Provisioner(Protocol):
+    """Makes what is missing and changes nothing that is there, so that every start may call it and two may at once."""
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the store from being prepared at all, for `/health`; empty: nothing is known."""
+
+    def role_arn(self, row: IdentityRow) -> str:
+        """The role that STS gives to a person."""
+
+    async def admit(self, row: IdentityRow) -> None:
+        """What has to be there before STS knows the person. Raises Unavailable, or BucketRefused for somebody else's bucket."""
+
+    async def settle(self, row: IdentityRow, credentials: S3Credentials) -> bool:
+        """Bucket and prefix, with the person's own credentials; whether there is scratch space. Raises BucketRefused or Unavailable."""
+
+    async def usage(self, row: IdentityRow) -> Usage | None:
+        """How much the person uses and may use, as the store counts it; None: this one does not tell. Raises Unavailable."""

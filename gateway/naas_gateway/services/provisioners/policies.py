@@ -1,0 +1,74 @@
+"""What a person's role on Ceph RGW may do, and whom STS gives it to.
+
+Ceph 16 knows no variables in a policy's resources, so everybody has a role of their own. The list of actions is a list of what is
+allowed: what opens a bucket to others (policies, ACLs, replication, website) is left out, and so is undoing `s3.PRIVATE`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+READS = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging")
+LISTS = ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation")
+WRITES = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+OWN = (
+    *("s3:Get*", *LISTS, *WRITES, "s3:DeleteObjectVersion", "s3:RestoreObject"),
+    *("s3:PutObjectTagging", "s3:PutObjectVersionTagging", "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
+    *("s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention"),
+    *("s3:PutBucketVersioning", "s3:PutBucketObjectLockConfiguration", "s3:PutBucketTagging", "s3:PutBucketCORS"),
+    "s3:PutLifecycleConfiguration",
+)
+
+
+def permissions(name: str, scratch: str) -> dict[str, Any]:
+    """The policy of one person's role: their bucket, those they made (`naas_client.names.is_made_by`), and scratch.
+
+    Parameters: ``scratch``, the shared bucket, or empty.
+    """
+    rules = [
+        _rule("Allow", ("s3:ListAllMyBuckets",), "*"),
+        _rule("Allow", OWN, name, f"{name}/*"),
+        _rule("Allow", (*OWN, "s3:CreateBucket", "s3:DeleteBucket"), f"{name}--*", f"{name}--*/*"),
+        _rule("Deny", ("s3:*",), f"{name}---*", f"{name}---*/*"),
+    ]
+    if scratch:
+        rules += [
+            _rule("Allow", (*LISTS, *READS), scratch, f"{scratch}/*"),
+            _rule("Allow", WRITES, f"{scratch}/{name}/*"),
+            _rule("Allow", ("s3:DeleteObject",), scratch),  # DeleteObjects asks for the bucket first, then for each key
+        ]
+    return {"Version": "2012-10-17", "Statement": rules}
+
+
+def trust(issuer: str, subject: str, audience: str) -> dict[str, Any]:
+    """Who may take the role: this subject with a token for this audience; a name is never asked for.
+
+    Parameters: ``issuer``, exactly as in the token: RGW makes the provider's name and the condition keys from it.
+    """
+    provider = re.sub(r"^https?://(www\.)?", "", issuer)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": [f"arn:aws:iam:::oidc-provider/{provider}"]},
+                "Action": ["sts:AssumeRoleWithWebIdentity"],
+                "Condition": {"StringEquals": {f"{provider}:sub": subject, f"{provider}:aud": audience}},
+            }
+        ],
+    }
+
+
+def trusted_subject(document: dict[str, Any]) -> str | None:
+    """The subject in a trust policy of ours; None when it is not one of ours."""
+    try:
+        conditions = document["Statement"][0]["Condition"]["StringEquals"]
+        (subject,) = (value for key, value in conditions.items() if key.endswith(":sub"))
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+        return None
+    return subject if isinstance(subject, str) else None
+
+
+def _rule(effect: str, actions: tuple[str, ...], *resources: str) -> dict[str, Any]:
+    return {"Effect": effect, "Action": list(actions), "Resource": [f"arn:aws:s3:::{name}" for name in resources]}

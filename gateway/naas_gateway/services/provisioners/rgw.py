@@ -1,0 +1,215 @@
+"""Ceph RGW with an admin key: per person one user that owns the buckets and carries the quota, and one role.
+
+A quota counts for the owner of a bucket, and Ceph ignores it on the users that it makes for sessions; so the owner is a user of ours,
+without keys. Its bucket is made with a key that lives for a moment. Such a key is made first and deleted last: one that is found
+later says that a start broke off, and the next one does it all again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from naas_client.errors import Unavailable
+from naas_client.models import S3Credentials, Usage
+from naas_client.names import is_made_by
+from naas_client.settings import StorageSection
+
+from naas_gateway.clients.rgw import RgwAdmin, compact
+from naas_gateway.clients.s3 import Keys, Store
+from naas_gateway.clock import utcnow
+from naas_gateway.db.tables import IdentityRow
+from naas_gateway.services.audit import Audit
+from naas_gateway.services.flights import Flights
+from naas_gateway.services.provisioners.contract import BucketRefused
+from naas_gateway.services.provisioners.own import make_prefix
+from naas_gateway.services.provisioners.policies import permissions, trust, trusted_subject
+
+log = logging.getLogger(__name__)
+
+POLICY = "naas"
+"""Name of the policy in each role."""
+
+KEY_PREFIX = "NAAS-MOMENT-"
+KEY_LIFE = 300
+"""Seconds after which a momentary key is nobody's any more: whoever made it has ended."""
+
+SHORTEST_LIMIT = 3600
+"""Seconds; RGW takes no lower bound for a role's longest session."""
+
+
+def account(name: str) -> str:
+    """The RGW user and the role of a person."""
+    return f"naas-{name}"
+
+
+class Rgw:
+    """Parameters: ``issuer``, asks for the issuer exactly as tokens name it."""
+
+    def __init__(
+        self,
+        settings: StorageSection,
+        admin: RgwAdmin,
+        store: Store,
+        audit: Audit,
+        issuer: Callable[[], Awaitable[str]],
+    ) -> None:
+        self._settings, self._admin, self._store, self._audit, self._issuer = settings, admin, store, audit, issuer
+        self._flights: Flights[int, None] = Flights()
+        self._scratch_is_there = not settings.scratch_bucket
+
+    @property
+    def trouble(self) -> str:
+        """Whether RGW refused the admin key when it was last used."""
+        return self._admin.trouble
+
+    def role_arn(self, row: IdentityRow) -> str:
+        """The person's own role."""
+        return f"arn:aws:iam:::role/{account(row.name)}"
+
+    async def admit(self, row: IdentityRow) -> None:
+        """User, quota, bucket and role; what is there stays as it is."""
+        await self._flights.run(row.id, lambda: self._admit(row))
+
+    async def settle(self, row: IdentityRow, credentials: S3Credentials) -> bool:
+        """The prefix in scratch; that the bucket can be used is looked at as the person sees it."""
+        status = await self._store.head_bucket(row.name, credentials)
+        if status >= 300:
+            raise BucketRefused(
+                f"The object store does not let you use the bucket {row.name} (status {status}). Ask support."
+            )
+        return await make_prefix(self._settings.scratch_bucket, row.name, credentials, self._store, self._audit)
+
+    async def usage(self, row: IdentityRow) -> Usage | None:
+        """What the person's buckets hold, as RGW counts it for the quota; buckets they made since the last start come under it."""
+        user = await self._admin.user(account(row.name))
+        if user is None or user.get("display_name") != _mark(row):
+            return None
+        await self._own_buckets(row, user)
+        found = await self._admin.user_stats(account(row.name))
+        if found is None or "stats" not in found:
+            return None
+        quota, stats = found.get("user_quota", {}), found["stats"]
+        return Usage(
+            used_bytes=max(0, int(stats["size_actual"])),
+            quota_bytes=int(quota["max_size"]) if quota.get("enabled") and quota.get("max_size", -1) >= 0 else None,
+            objects=max(0, int(stats["num_objects"])),
+            at=utcnow(),
+            source="store",
+        )
+
+    async def _admit(self, row: IdentityRow) -> None:
+        user = await self._user(row)
+        await self._scratch_bucket()
+        await self._own_buckets(row, user)
+        await self._role(row)
+
+    async def _user(self, row: IdentityRow) -> dict[str, Any]:
+        uid, mark = account(row.name), _mark(row)
+        if await self._admin.user(uid) is None and await self._admin.create_user(uid, mark):
+            await self._audit.record(row.name, "storage.account", uid)
+        user = await self._admin.user(uid)
+        if user is None:
+            raise Unavailable("The object store lost what was just made. Try again later.", code="store-down")
+        if user.get("display_name") != mark:
+            raise _taken(f"the storage account {uid}")
+        if self._settings.quota and not user.get("user_quota", {}).get("enabled"):
+            await self._admin.set_quota(uid, self._settings.quota)
+            await self._audit.record(row.name, "storage.quota", uid, bytes=self._settings.quota)
+        return user
+
+    async def _scratch_bucket(self) -> None:
+        """Made once; one that belongs to somebody else is the site's own and stays as it is."""
+        if self._scratch_is_there:
+            return
+        bucket, keys = self._settings.scratch_bucket, self._admin.keys
+        status = await self._store.create_bucket(bucket, keys)
+        if status < 300:
+            status = await self._store.keep_private(bucket, keys)
+        elif status == 409:
+            log.info("the bucket %s belongs to another user of the store: its own rules hold", bucket)
+            status = 200
+        if status >= 300:
+            raise Unavailable(
+                f"The object store refused to make the bucket {bucket} (status {status}). Ask support.",
+                code="store-admin",
+            )
+        self._scratch_is_there = True
+
+    async def _own_buckets(self, row: IdentityRow, user: dict[str, Any]) -> None:
+        """The person's bucket, and those that they made themselves: owned by their user, so that the quota counts, and private."""
+        uid = account(row.name)
+        owned = await self._admin.buckets(uid)
+        made = await self._admin.buckets(f"$oidc${row.subject}")
+        arrived = [bucket for bucket in made if bucket == row.name or is_made_by(row.name, bucket)]
+        left = [key["access_key"] for key in user.get("keys", []) if key["access_key"].startswith(KEY_PREFIX)]
+        if row.name in owned and not arrived and not left:
+            return
+        keys = await self._admin.make_key(uid, f"{KEY_PREFIX}{int(time.time())}-{secrets.token_hex(6)}")
+        for bucket in arrived:
+            await self._admin.link_bucket(bucket, uid)
+            await self._audit.record(row.name, "bucket.adopt", bucket)
+        if row.name not in (*owned, *arrived):
+            await self._make_bucket(row, keys)
+        for bucket in {row.name, *arrived, *(owned if left else ())}:
+            if (status := await self._store.keep_private(bucket, keys)) >= 300 and status != 404:
+                raise Unavailable(
+                    f"The object store did not keep {bucket} private (status {status}). Ask support.",
+                    code="store-admin",
+                )
+        for key in (*(key for key in left if _is_old(key)), keys.access_key_id):
+            await self._admin.delete_key(uid, key)
+
+    async def _make_bucket(self, row: IdentityRow, keys: Keys) -> None:
+        status = await self._store.create_bucket(row.name, keys)
+        if status == 409:
+            await self._admin.delete_key(account(row.name), keys.access_key_id)
+            raise _taken(f"the bucket {row.name}")
+        if status >= 300:
+            raise Unavailable(
+                f"The object store refused to make the bucket {row.name} (status {status}). Ask support.",
+                code="store-admin",
+            )
+        await self._audit.record(row.name, "bucket.create", row.name)
+
+    async def _role(self, row: IdentityRow) -> None:
+        """The person's role with today's rules. One for another subject is never changed."""
+        name, seconds = account(row.name), max(self._settings.session_seconds, SHORTEST_LIMIT)
+        wanted = trust(await self._issuer(), row.subject, self._settings.audience)
+        role = await self._admin.role(name)
+        if role and trusted_subject(found := json.loads(role["AssumeRolePolicyDocument"])) != row.subject:
+            raise _taken(f"the role {name}")
+        if role and int(role["MaxSessionDuration"]) < seconds:  # cannot be changed in Ceph 16
+            await self._admin.change_role("DeleteRolePolicy", name, PolicyName=POLICY)
+            await self._admin.change_role("DeleteRole", name)
+            role = None
+        if role is None:
+            if await self._admin.create_role(name, wanted, seconds):
+                await self._audit.record(row.name, "role.create", name)
+        elif found != wanted:
+            await self._admin.change_role("UpdateAssumeRolePolicy", name, PolicyDocument=compact(wanted))
+            await self._audit.record(row.name, "role.change", name)
+        rules = permissions(row.name, self._settings.scratch_bucket)
+        if await self._admin.role_policy(name, POLICY) != rules:
+            await self._admin.change_role("PutRolePolicy", name, PolicyName=POLICY, PolicyDocument=compact(rules))
+
+
+def _mark(row: IdentityRow) -> str:
+    """How a user of ours says whose it is."""
+    return f"naas: {row.subject}"
+
+
+def _is_old(access_key: str) -> bool:
+    made = access_key.removeprefix(KEY_PREFIX).partition("-")[0]
+    return not made.isdigit() or int(made) < time.time() - KEY_LIFE
+
+
+def _taken(what: str) -> BucketRefused:
+    return BucketRefused(
+        f"In the object store {what} belongs to somebody else, so nothing was changed. Ask support.",
+        code="bucket-taken",
+    )
