@@ -143,6 +143,7 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     ours.gateway_token_file = str(settings.gateway.hub_token_file)
     ours.storage_groups = settings.capabilities.get("storage", [])
     ours.scratch = bool(settings.storage.scratch_bucket)
+    ours.rclone = str(settings.storage.rclone or "")
     ours.group_notes = {name: group.model_dump() for name, group in settings.groups.items()}
     ours.join_url = f"{settings.iam.issuer}/"
     ours.contact = settings.site.contact

@@ -28,7 +28,8 @@ LINK = "cloud-storage"
 
 
 class Agent:
-    """The agent of one server. Parameters: ``helper``, the mount helper's control socket; None: ``fusermount3`` is used."""
+    """The agent of one server. Parameters: ``helper``, the mount helper's control socket; None: ``fusermount3`` is used;
+    ``rclone``, another program for the mounts than the one that comes with us."""
 
     def __init__(
         self,
@@ -39,7 +40,9 @@ class Agent:
         home: Path,
         launcher: LauncherClient,
         helper: Path | None,
+        rclone: Path | None = None,
     ) -> None:
+        self.rclone = rclone
         self.key, self.username, self.run = key, username, run
         self.link = home / (f"{LINK}-{server}" if server else LINK)
         self.launcher = launcher
@@ -69,6 +72,9 @@ class Agent:
             username=self.username,
             folders=storage.folders,
             endpoint=storage.endpoint,
+            endpoints=storage.endpoints,
+            rclone=self.rclone,
+            public_endpoint=storage.public_endpoint,
             region=storage.region,
             gateway_url=gateway_api,
             control_socket=control,

@@ -257,7 +257,8 @@ class NaasLocalSpawner(NaasSpawnerMixin, Spawner):
 
     def _new_agent(self) -> Agent:
         helper = Path(self.mounts_socket) if self.mounts_socket else None
-        return Agent(self.key, self.user.name, self.name, self.run_folder, self.home, self._launcher, helper)
+        rclone = Path(self.rclone) if self.rclone else None
+        return Agent(self.key, self.user.name, self.name, self.run_folder, self.home, self._launcher, helper, rclone)
 
     # Afterwards
 

@@ -82,6 +82,14 @@ class NaasSpawnerMixin(LoggingConfigurable):
         True, help="Whether there is a shared scratch area (`storage.scratch_bucket`), for what the spawn page says."
     ).tag(config=True)
 
+    rclone = Unicode(
+        help="""
+        Another rclone program (absolute path) for the folders (`storage.rclone` in `naas.yaml`); it must run in the person's world.
+
+        Empty: the one that comes with this product.
+        """
+    ).tag(config=True)
+
     storage_wait = Float(
         3.0,
         min=0,

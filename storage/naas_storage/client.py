@@ -9,11 +9,13 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from naas_client.errors import Unavailable
+from naas_client.errors import NotFound, Unavailable
 from naas_client.models import StorageStatus
 from naas_client.sockets import connect, peer_of
 from pydantic import ValidationError
 
+RETRY_LIMIT = 20.0
+"""Seconds: each file that waits is one question to rclone."""
 LONGEST_LINE = 2**20
 """Bytes; a status with thousands of pending uploads is cut by the agent far below this."""
 
@@ -35,6 +37,16 @@ class AgentClient:
     async def drain(self, seconds: float) -> StorageStatus:
         """Wait until nothing is pending, at most ``seconds``; the answer's ``uploads`` say what is pending still."""
         return await self._ask(f"drain {seconds:g}", seconds + self.timeout)
+
+    async def retry(self) -> StorageStatus:
+        """Have files that wait for their next try sent now, and the usage counted anew."""
+        return await self._ask("retry", RETRY_LIMIT)
+
+    async def reconnect(self, name: str) -> StorageStatus:
+        """Have a folder mounted anew; programs that have files open there get errors. Raises NotFound for another name."""
+        if name not in {folder.name for folder in (await self.status()).folders}:
+            raise NotFound("There is no such folder in this server. Choose one of the list.", code="no-folder")
+        return await self._ask(f"reconnect {name}", self.timeout)
 
     async def stop(self, timeout: float = 180) -> StorageStatus:
         """Drain within the plan's limit, take away the mounts and end the agent."""

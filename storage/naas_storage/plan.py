@@ -39,6 +39,12 @@ class Timings(Document):
     settled: float = Field(default=10, gt=0, description="a mount that lived so long is started again without a pause")
     drain_limit: float = Field(default=20, ge=0, description="for pending uploads when the agent is told to end")
     lock_limit: float = Field(default=10, gt=0, description="for an agent before this one to let go of the cache")
+    probe: float = Field(default=10, gt=0, description="between two looks at the store's sites, where there are several")
+    probe_limit: float = Field(default=5, gt=0, description="for the answer of a site")
+    home_again: float = Field(
+        default=300, gt=0, description="the first site must have answered so long before the folders go back to it"
+    )
+    usage: float = Field(default=300, gt=0, description="between two looks at how much of the bucket is used")
     renew_at: float = Field(
         default=0.25, gt=0, lt=1, description="share of a credential's life after which it is renewed"
     )
@@ -55,6 +61,8 @@ class AgentPlan(Document):
     username: str
     folders: Annotated[list[Folder], AfterValidator(_folder_names)] = Field(default_factory=list)
     endpoint: str = Field(default="", description="S3 endpoint as servers reach it")
+    endpoints: list[str] = Field(default_factory=list, description="further sites of the store, in the order to try them")
+    public_endpoint: str = Field(default="", description="S3 endpoint as browsers reach it, for links; empty: the same")
     region: str = "us-east-1"
     provider: str = Field(
         default="Rclone", description="rclone's name for the kind of store (`rclone help backend s3`)"
@@ -66,7 +74,8 @@ class AgentPlan(Document):
     run: Path = Field(description="run folder of this server (0700, the user's)")
     cache: Path = Field(description="folder for what is not uploaded yet; must outlive server and agent")
     cache_bytes: int = Field(default=10 * 2**30, gt=0, description="size of the cache in each folder, in bytes")
-    quota_bytes: int | None = Field(default=None, description="shown as the size of the disk")
+    rclone: Path | None = Field(default=None, description="another rclone program; default: the one of our environment")
+    quota_bytes: int | None = Field(default=None, description="of the person's own bucket; shown as the size of the disk")
     degraded: str = Field(
         default="", description="why nothing is to be mounted, for people; the agent then only says so"
     )
@@ -77,7 +86,7 @@ class AgentPlan(Document):
     def _can_be_followed(self) -> AgentPlan:
         if self.folders and not self.endpoint and not self.degraded:
             raise ValueError("endpoint: folders need the address of the object store")
-        for path in (self.view, self.run, self.cache, self.link, self.control_socket):
+        for path in (self.view, self.run, self.cache, self.link, self.control_socket, self.rclone):
             if path is not None and not path.is_absolute():
                 raise ValueError(f"{path}: give an absolute path")
         return self
@@ -86,6 +95,16 @@ class AgentPlan(Document):
     def socket(self) -> Path:
         """Where the agent serves its status."""
         return self.run / SOCKET_NAME
+
+    @property
+    def sites(self) -> list[str]:
+        """Every endpoint of the store, the one to be used first; each once."""
+        return list(dict.fromkeys(url for url in (self.endpoint, *self.endpoints) if url))
+
+    @property
+    def own(self) -> Folder | None:
+        """The person's own bucket, for which the quota holds."""
+        return next((one for one in self.folders if not one.prefix and not one.read_only), None)
 
     def shown_path(self, name: str) -> Path:
         """The path of a folder as its owner knows it."""

@@ -9,10 +9,11 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
-from naas_client.errors import NaasError
+from naas_client.errors import NaasError, Unavailable
 from naas_client.files import write_private_json
 from naas_client.models import S3Credentials
 
+from naas_storage.agent.reasons import CLOCK
 from naas_storage.plan import ACCESS_NAME, AgentPlan
 
 FIRST_PAUSE = 0.5
@@ -34,6 +35,7 @@ class Access:
     def __init__(self, plan: AgentPlan, fetch: Fetch, changed: Callable[[], None]) -> None:
         self.plan, self._fetch, self._changed = plan, fetch, changed
         self.path = plan.run / ACCESS_NAME
+        self.site = plan.endpoint
         self.current: S3Credentials | None = None
         self.problem: NaasError | None = None
         self.ready = asyncio.Event()
@@ -62,8 +64,18 @@ class Access:
             )
         except (OSError, ValueError, KeyError, TypeError):
             return
-        if credentials.endpoint == self.plan.endpoint and _left(credentials) > SLACK:
+        if credentials.endpoint in self.plan.sites and _left(credentials) > SLACK:
             self._use(credentials)
+
+    def move(self, site: str) -> None:
+        """Tell notebooks of another site of the store; the credentials are good at each."""
+        self.site = site
+        self._write(SLACK)
+
+    @property
+    def ended(self) -> NaasError | None:
+        """Why there are no valid credentials now; None when there are some, or nobody knows yet."""
+        return self.problem if self.current is None or _left(self.current) <= 0 else None
 
     def _use(self, credentials: S3Credentials) -> None:
         self.current, self.problem = credentials, None
@@ -74,6 +86,8 @@ class Access:
     async def _renew(self) -> bool:
         try:
             credentials = await self._fetch()
+            if _left(credentials) <= 0:
+                raise Unavailable(CLOCK, code="clock-wrong")
         except NaasError as error:
             log.warning("credentials were not renewed: %s (%s)", error.message, error.code)
             self.problem = error
@@ -103,7 +117,7 @@ class Access:
             "SessionToken": now.session_token,
             "Expiration": _stamp(min(looks_again, now.expires_at)),
             "ExpiresAt": _stamp(now.expires_at),
-            "Endpoint": self.plan.endpoint or now.endpoint,
+            "Endpoint": self.site or now.endpoint,
             "Region": self.plan.region or now.region,
         }
         try:

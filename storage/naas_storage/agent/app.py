@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def _alone(plan: AgentPlan) -> Iterator[None]:
+def alone(plan: AgentPlan) -> Iterator[None]:
     """Hold the cache: two rclones on one cache would send each other's half-written files."""
     plan.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(plan.cache / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -53,7 +53,7 @@ def _locked(descriptor: int) -> bool:
 
 async def _run(plan: AgentPlan, token: str) -> None:
     async with GatewayClient(plan.gateway_url, token) as gateway:
-        agent = Agent(plan, gateway.s3_credentials)
+        agent = Agent(plan, gateway.s3_credentials, gateway.storage_usage)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, agent.stop)
         await agent.run()
@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(plan: AgentPlan, token: str) -> int:
     try:
-        with _alone(plan):
+        with alone(plan):
             asyncio.run(_run(plan, token))
     except Unavailable as error:
         log.error(error.message)

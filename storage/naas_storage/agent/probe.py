@@ -12,6 +12,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+SLICES = 20
+"""Parts in which a limit is waited for: a pause of this process (a starved or suspended machine) counts as one part, not as the limit."""
 MOST_LOOKED_AT = 50
 """Entries of a folder among which the smallest file is searched to be read."""
 
@@ -42,16 +44,53 @@ async def in_thread(function: Callable[[], T], limit: float) -> T:
             loop.call_soon_threadsafe(deliver, result, error)
 
     threading.Thread(target=work, daemon=True, name="probe").start()
-    return await asyncio.wait_for(future, limit)
+    try:
+        for _ in range(SLICES):
+            if (await asyncio.wait({future}, timeout=limit / SLICES))[0]:
+                return future.result()
+    finally:
+        future.cancel()
+    raise TimeoutError
 
 
 def answers(path: Path) -> bool:
-    """Whether the daemon behind a mount answers; asks it nothing that needs the store. May hang."""
+    """Whether the daemon behind a mount answers; asks it nothing that needs the store (statvfs may). May hang."""
     try:
-        os.statvfs(path)
+        path.stat()
     except OSError:
         return False
     return True
+
+
+def open_for_change(path: Path) -> None:
+    """Open a file as if to change it, read a byte of it, close it. May hang. Raises OSError.
+
+    Without the read rclone does not open its own file; in an empty one there is nothing to read, and nothing to lose.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.pread(descriptor, 1, 0)
+    finally:
+        os.close(descriptor)
+
+
+def waited_for_a_cpu(pid: int) -> float:
+    """Seconds that the threads of a process were ready to run and did not get a processor (proc schedstat, second field)."""
+    waited = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            waited += int(path.read_text().split()[1])
+    return waited / 1e9
+
+
+def open_files(path: Path) -> bool:
+    """Whether a program of this person that can be seen from here has a file open below a path; the path is not touched."""
+    top = f"{path}/"
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if str(link.readlink()).startswith(top):
+                return True
+    return False
 
 
 def list_and_read(path: Path) -> None:

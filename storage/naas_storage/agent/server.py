@@ -1,4 +1,7 @@
-"""The agent's socket: ``status``, ``watch``, ``drain SECONDS`` and ``stop``, answered with one `StorageStatus` a line."""
+"""The agent's socket: ``status``, ``watch``, ``drain SECONDS``, ``retry``, ``reconnect NAME`` and ``stop``.
+
+Each is answered with one `StorageStatus`, a JSON line; ``watch`` with a line per change.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,12 @@ class Served(Protocol):
 
     async def drain(self, seconds: float) -> None:
         """Wait until nothing is pending, at most so long."""
+
+    async def retry(self) -> None:
+        """Send what waits for its next try now."""
+
+    def reconnect(self, name: str) -> None:
+        """Mount a folder anew."""
 
     def stop(self) -> None:
         """Begin to end."""
@@ -79,6 +88,10 @@ class StatusServer:
                 return
             case ["drain", seconds]:
                 await self.agent.drain(max(0.0, min(float(seconds), LONGEST_DRAIN)))
+            case ["retry"]:
+                await self.agent.retry()
+            case ["reconnect", name]:
+                self.agent.reconnect(name)
             case ["stop"]:
                 self.agent.stop()
                 await self.agent.ended.wait()

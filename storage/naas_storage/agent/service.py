@@ -8,13 +8,16 @@ import logging
 import secrets
 
 from naas_client.errors import NaasError, Unavailable
-from naas_client.models import StorageStatus
+from naas_client.models import FolderState, StorageStatus
 
 from naas_storage.agent.access import Access, Fetch
-from naas_storage.agent.engine import find_rclone, write_configuration
+from naas_storage.agent.engine import Engine, check_rclone, write_configuration
 from naas_storage.agent.folder import FolderKeeper
 from naas_storage.agent.overall import Overall, overall
+from naas_storage.agent.probe import in_thread, open_files
 from naas_storage.agent.server import StatusServer
+from naas_storage.agent.sites import Sites
+from naas_storage.agent.usage import Ask, UsageKeeper
 from naas_storage.agent.ways import way_for
 from naas_storage.plan import AgentPlan
 
@@ -25,13 +28,16 @@ DRAIN_POLL = 0.1
 QUIET_LOOKS = 2
 """Looks in a row without uploads that make a drain: a file that was just closed needs 100 ms to get into the queue."""
 
+LOOK_LIMIT = 10.0
+"""Seconds for a look through the programs' open files."""
+
 log = logging.getLogger(__name__)
 
 
 class Agent:
-    """The mount agent of one server. ``fetch`` gives new credentials, e.g. `GatewayClient.s3_credentials`."""
+    """The mount agent of one server. Parameters: ``fetch``, `GatewayClient.s3_credentials`; ``ask``, `GatewayClient.storage_usage`."""
 
-    def __init__(self, plan: AgentPlan, fetch: Fetch) -> None:
+    def __init__(self, plan: AgentPlan, fetch: Fetch, ask: Ask) -> None:
         self.plan = plan
         self.ended = asyncio.Event()
         self._change = asyncio.Event()
@@ -44,6 +50,10 @@ class Agent:
         self.access = Access(plan, fetch, self._changed)
         folders = [] if plan.degraded else plan.folders
         self.keepers = [FolderKeeper(plan, folder, self._way, self.access, self._changed) for folder in folders]
+        self.sites = Sites(plan, self._move, self._quiet)
+        self.usage = UsageKeeper(plan, ask, self._own_engine, self._changed)
+        for keeper in self.keepers:
+            keeper.objects = self._objects
 
     async def run(self) -> None:
         """Serve until `stop`, then wait for uploads within the plan's limit, take the mounts away and end."""
@@ -60,15 +70,45 @@ class Agent:
 
     async def _work(self) -> None:
         try:
-            find_rclone()
+            await check_rclone(self.plan)
             self._make_link()
         except Unavailable as error:
             self._refused = error
-        write_configuration(self.plan)
-        jobs = [self.access.keep(), *(keeper.keep() for keeper in self.keepers)] if self.plan.endpoint else []
-        if self._refused is not None and self._refused.code == "no-rclone":
-            jobs = jobs[:1]  # credentials are of use without folders too
-        await asyncio.gather(*jobs, self._note_lateness())
+        await self._way.clean()
+        jobs = [self._note_lateness()]
+        if self.plan.endpoint:
+            write_configuration(self.plan, self.sites.current)
+            jobs += [self.access.keep(), self.sites.keep()]
+            if self._refused is None or self._refused.code != "no-rclone":  # credentials are of use without folders too
+                jobs += [self._mounts(), self.usage.keep()]
+        await asyncio.gather(*jobs)
+
+    async def _mounts(self) -> None:
+        await self.sites.probed.wait()
+        await asyncio.gather(*(keeper.keep() for keeper in self.keepers))
+
+    async def _move(self, site: str) -> None:
+        """Use another site: the remotes keep their name, so what is not sent yet is found in the cache and sent there."""
+        write_configuration(self.plan, site)
+        self.access.move(site)
+        for keeper in self.keepers:
+            keeper.again("The folder moves to another site of the object store.", "moving")
+        self._changed()
+
+    async def _quiet(self) -> bool:
+        """Whether a move would disturb nobody."""
+        if any(keeper.uploads.items for keeper in self.keepers):
+            return False
+        places = [self._way.place(keeper.folder.name) for keeper in self.keepers]
+        return not await in_thread(lambda: any(map(open_files, places)), LOOK_LIMIT)
+
+    def _own_engine(self) -> Engine | None:
+        """The rclone that serves the person's own bucket, when it answers."""
+        own = next((keeper for keeper in self.keepers if keeper.folder == self.plan.own), None)
+        return own.engine if own and own.status.state is FolderState.OK else None
+
+    def _objects(self) -> int | None:
+        return self.usage.current.objects if self.usage.current else None
 
     async def _note_lateness(self) -> None:
         """`starting` ends with the limit even when nothing else happens then."""
@@ -90,6 +130,18 @@ class Agent:
         temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
         temporary.symlink_to(self.plan.view)
         temporary.replace(link)
+
+    async def retry(self) -> None:
+        """Send what waits for its next try now, and look at the usage anew: somebody may have made room."""
+        await asyncio.gather(*(keeper.look_at_uploads(hurry=True) for keeper in self.keepers))
+        self.usage.again()
+        self._changed()
+
+    def reconnect(self, name: str) -> None:
+        """Mount a folder anew; another name changes nothing."""
+        for keeper in self.keepers:
+            if keeper.folder.name == name:
+                keeper.again("The folder is connected anew, as you asked; nothing is lost.", "restarting")
 
     def stop(self) -> None:
         """Begin to end."""
@@ -123,6 +175,8 @@ class Agent:
             uploads=sorted(uploads, key=lambda upload: upload.state)[:MOST_SHOWN],
             uploads_total=len(uploads),
             bytes_pending=sum(upload.size for upload in uploads),
+            usage=self.usage.current,
+            endpoint=self.sites.current,
             credentials_expire_at=self.access.current.expires_at if self.access.current else None,
             updated_at=dt.datetime.now(dt.UTC),
         )
@@ -134,7 +188,12 @@ class Agent:
             return Overall("draining")
         if self._refused is not None:
             return Overall("degraded", self._refused.message, self._refused.code)
-        return overall(self.plan, self.keepers, asyncio.get_running_loop().time() - self._began)
+        return overall(self.plan, self.keepers, asyncio.get_running_loop().time() - self._began, self._notice())
+
+    def _notice(self) -> Overall:
+        if self.usage.code != "quota-critical" and (moved := self.sites.notice):
+            return Overall("mounted", moved, "other-site")
+        return Overall("mounted", self.usage.reason, self.usage.code)
 
     def _changed(self) -> None:
         now = self.status()
@@ -168,4 +227,4 @@ class Agent:
 
 def _essence(status: StorageStatus) -> str:
     """What makes a change: everything but the times of the last looks."""
-    return status.model_dump_json(exclude={"updated_at": True, "folders": {"__all__": {"checked_at"}}})
+    return status.model_dump_json(exclude={"updated_at": True, "usage": {"at"}, "folders": {"__all__": {"checked_at"}}})

@@ -10,10 +10,12 @@ from naas_client.models import Upload
 
 from naas_storage.agent.engine import Engine
 from naas_storage.agent.rc import RcError
-from naas_storage.agent.reasons import store_error, upload_sentence, upload_tries
+from naas_storage.agent.reasons import FAILED_AFTER, store_error, upload_sentence, upload_tries
 
 RC_LIMIT = 5.0
 """Seconds for an answer of rclone about its queue; it needs no network for that."""
+PUT_OFF = 36000.0
+"""Seconds, far above `engine.UNSENT_WRITE_BACK`: an upload that waits so long was not closed since it was put off."""
 
 
 class Uploads:
@@ -22,6 +24,8 @@ class Uploads:
     def __init__(self, folder: str, cache: Path) -> None:
         self.folder, self.cache = folder, cache
         self.items: list[Upload] = self._on_disk()
+        self.orphans: set[str] = set()
+        """Files that an ended rclone left, and that the folder does not know yet: they must not be sent before."""
         self._errors: dict[str, str] = {}
 
     def failed(self, name: str, message: str) -> None:
@@ -48,19 +52,26 @@ class Uploads:
         if message := self._errors.get(name):
             error = store_error(message)
             upload.error = upload_sentence(name, error)
-            if error.permanent:
+            if error.permanent or tries >= FAILED_AFTER:
                 upload.state = "failed"
         return upload
 
-    async def hurry(self, engine: Engine) -> None:
-        """Let everything that waits for its next try be sent now (a drain has no time for long pauses)."""
+    async def hurry(self, engine: Engine, again: bool = True) -> None:
+        """Let everything that waits be sent now (a drain has no time for long pauses); ``again``: also what was tried before."""
         answer = await engine.rc("vfs/queue", RC_LIMIT)
         for entry in answer["queue"]:
-            if not entry.get("uploading"):
+            due = (again or not entry.get("tries")) and float(entry.get("expiry", 0)) < PUT_OFF / 2
+            if due and not entry.get("uploading") and entry["name"] not in self.orphans:
                 try:
                     await engine.rc("vfs/queue-set-expiry", RC_LIMIT, id=entry["id"], expiry=0, relative=False)
                 except RcError:
                     continue  # it is being sent, or is gone
+
+    async def put_off(self, engine: Engine, name: str, seconds: float = PUT_OFF) -> None:
+        """Let an orphan with content wait: rclone sets its time anew when the last program has closed it, some time after `close`."""
+        for entry in (await engine.rc("vfs/queue", RC_LIMIT))["queue"]:
+            if entry["name"] == name and entry.get("size") and not entry.get("uploading"):
+                await engine.rc("vfs/queue-set-expiry", RC_LIMIT, id=entry["id"], expiry=seconds, relative=False)
 
     def look_on_disk(self) -> None:
         """Without rclone: what its cache holds."""

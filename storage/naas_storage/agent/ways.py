@@ -18,6 +18,7 @@ from naas_storage.mounts.client import HelperRefused, ask_helper
 from naas_storage.mounts.kernel import mounts_below
 from naas_storage.plan import AgentPlan
 
+DEVICE = Path("/dev/fuse")
 HELPER_LIMIT = 20.0
 """Seconds after which nobody waits for the helper any more; `ask_helper` gives up earlier, so no descriptor is lost."""
 
@@ -37,6 +38,12 @@ class Way(Protocol):
     @property
     def mode(self) -> Literal["helper", "fusermount"]:
         """Its name in `StorageStatus`."""
+
+    def place(self, name: str) -> Path:
+        """Where the mount of a folder is, links resolved."""
+
+    async def clean(self) -> None:
+        """Take away what an agent that was killed left mounted; never raises."""
 
     async def take(self, name: str) -> Target:
         """A fresh mount for a folder; whatever was there before is gone."""
@@ -61,6 +68,14 @@ class HelperWay:
 
     def __init__(self, plan: AgentPlan, control: Path) -> None:
         self.plan, self.control = plan, control
+
+    def place(self, name: str) -> Path:
+        """In the view."""
+        return self.plan.view / name
+
+    async def clean(self) -> None:
+        """Mounts of this server's names; the helper takes away what it no longer publishes."""
+        await asyncio.gather(*(self.release(folder.name) for folder in self.plan.folders if self.mounted(folder.name)))
 
     async def take(self, name: str) -> Target:
         """Ask the helper, which detaches what was there."""
@@ -112,26 +127,45 @@ class FusermountWay:
         self._bare: dict[str, int] = {}
         plan.view.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def _point(self, name: str) -> Path:
+    def place(self, name: str) -> Path:
+        """Below the run folder."""
         return self.plan.run / "mnt" / name
+
+    async def clean(self) -> None:
+        """Whatever is mounted below the run folder, also under names of an earlier plan, and its links."""
+        if self.program is None:
+            return
+        names = {Path(one.path).name for one in mounts_below(self.plan.run / "mnt")}
+        links = {link.name for link in self.plan.view.iterdir() if link.is_symlink() and link.name in names}
+        for name in names | links:
+            await self.release(name)
 
     async def take(self, name: str) -> Target:
         """Clear the path of a mount that a dead rclone left."""
-        if self.program is None or not os.access("/dev/fuse", os.R_OK | os.W_OK):
-            missing = "/dev/fuse" if self.program else "fusermount3"
+        if why := self._cannot():
             raise Unavailable(
-                f"This machine cannot mount folders: {missing} is missing. Your files are in the file browser’s "
-                "cloud-storage tab, and in code by naas_storage.filesystem(). To get folders, install the package fuse3.",
+                f"This machine cannot mount folders: {why[0]}. Your files are in the file browser’s "
+                f"cloud-storage tab, and in code by naas_storage.filesystem(). To get folders, {why[1]}.",
                 code="no-fuse",
             )
         await self.release(name)
-        point = self._point(name)
+        point = self.place(name)
         if self.mounted(name):
             raise Unavailable(f"{point} is mounted still. Run: fusermount3 -uz {point}", code="stale-mount")
         point.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._bare[name] = os.open(point, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         os.fchmod(self._bare[name], 0o700)  # fusermount3 mounts only where its caller may write
         return Target(str(point), point)
+
+    def _cannot(self) -> tuple[str, str] | None:
+        """What is in the way, and what helps."""
+        if self.program is None:
+            return "fusermount3 is missing", "install the package fuse3"
+        if not DEVICE.exists():
+            return f"{DEVICE} is missing", "load the kernel module fuse (sudo modprobe fuse)"
+        if not os.access(DEVICE, os.R_OK | os.W_OK):
+            return f"{DEVICE} is not open to you", f"open it: sudo chmod 666 {DEVICE}"
+        return None
 
     def _close(self, name: str) -> None:
         """The bare folder below the mount is not writable: whoever reaches it when the mount is gone gets an error."""
@@ -141,13 +175,13 @@ class FusermountWay:
 
     def mounted(self, name: str) -> bool:
         """As mountinfo has it; the path itself is not touched."""
-        return bool(mounts_below(self._point(name)))
+        return bool(mounts_below(self.place(name)))
 
     async def serving(self, name: str) -> None:
         """Show the folder."""
         self._close(name)
         temporary = self.plan.view / f".{name}.{secrets.token_hex(4)}"
-        temporary.symlink_to(self._point(name))
+        temporary.symlink_to(self.place(name))
         temporary.replace(self.plan.view / name)
 
     def lost(self, name: str) -> None:
@@ -160,9 +194,9 @@ class FusermountWay:
     async def release(self, name: str) -> None:
         """Hide it and detach it lazily, which does not wait for a daemon that hangs."""
         self.lost(name)
-        for _ in range(len(mounts_below(self._point(name)))):
+        for _ in range(len(mounts_below(self.place(name)))):
             process = await asyncio.create_subprocess_exec(
-                *(str(self.program), "-u", "-z", "-q", str(self._point(name))),
+                *(str(self.program), "-u", "-z", "-q", str(self.place(name))),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
