@@ -1,0 +1,105 @@
+"""The backup of a home through a real Jupyter server, to the real embedded store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from naas_client.errors import ErrorAnswer
+from naas_client.models import BackupRun, BackupStatus, Page
+from naas_storage.agent.engine import write_configuration
+from naas_storage.plan import AgentPlan
+from waiting import wait_for
+
+from .conftest import Desk, drive_store, jupyter
+
+pytestmark = pytest.mark.server
+
+
+@dataclass
+class BackupServer:
+    """A Jupyter server of alice whose home is backed up."""
+
+    http: httpx.Client
+    s3: Any
+    home: Path
+
+    def status(self) -> BackupStatus:
+        return BackupStatus.model_validate_json(self.http.get("backup").content)
+
+    def ended(self) -> BackupStatus:
+        return wait_for(
+            lambda: (now := self.status()).running is None and (now.last or now.problem) and now, "the end", 120
+        )
+
+
+@pytest.fixture(scope="module")
+def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackupServer]:
+    desk = Desk.at(tmp_path_factory.mktemp("backup"))
+    with drive_store(desk) as s3:
+        plan = AgentPlan.model_validate_json((desk.run / "plan.json").read_text())
+        write_configuration(plan, plan.endpoint)
+        with jupyter(desk, NAAS_STORAGE_RUN=str(desk.run)) as server, server.client() as http:
+            yield BackupServer(http, s3, desk.home)
+
+
+def test_from_a_click_to_a_file_that_is_back(alice: BackupServer) -> None:
+    (alice.home / "local").mkdir()
+    (alice.home / "local/notes.txt").write_text("first")
+    assert alice.http.post("backup/runs").status_code == 202
+    done = alice.ended()
+    assert done.problem == ""
+    assert done.last is not None
+    assert done.last.errors == []
+    assert alice.s3.get_object(Bucket="alice", Key="naas-backup/home/local/notes.txt")["Body"].read() == b"first"
+
+    runs = Page[BackupRun].model_validate_json(alice.http.get("backup/runs").content)
+    assert [one.id for one in runs.items] == [done.last.id]
+    order = {"run": done.last.id, "paths": ["local/notes.txt"]}
+    assert alice.http.post("backup/restore", json=order).status_code == 202
+    wait_for(
+        lambda: [one.read_text() for one in alice.home.glob("local/restored-*/local/notes.txt")] == ["first"],
+        "back",
+        120,
+    )
+
+
+def test_wishes_are_kept_and_say_when_the_next_one_is(alice: BackupServer) -> None:
+    wish = {"every_hours": 24, "keep_days": 30, "exclude": ["/local/big/**"]}
+    answer = alice.http.put("backup/settings", json=wish)
+    assert answer.status_code == 200
+    kept = BackupStatus.model_validate_json(answer.content)
+    assert (kept.settings.every_hours, kept.settings.exclude) == (24, ["/local/big/**"])
+    assert kept.next_at is not None
+    assert alice.http.put("backup/settings", json={"every_hours": 0}).json()["next_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "document"),
+    [
+        ("PUT", "backup/settings", {"every_hours": -1}),
+        ("PUT", "backup/settings", {"ping_url": "file:///etc/passwd"}),
+        ("PUT", "backup/settings", {"exclude": ["a\nb"]}),
+        ("POST", "backup/restore", {"run": "x" * 41}),
+        ("POST", "backup/restore", {"run": 1}),
+        ("POST", "backup/restore", {"paths": []}),
+    ],
+)
+def test_bad_input_is_refused(alice: BackupServer, method: str, path: str, document: dict[str, Any]) -> None:
+    answer = alice.http.request(method, path, json=document)
+    assert answer.status_code == 400
+    assert ErrorAnswer.model_validate(answer.json()).error.message
+
+
+def test_without_a_token_nothing_is_told(alice: BackupServer) -> None:
+    for method, path in (
+        ("GET", "backup"),
+        ("POST", "backup/runs"),
+        ("PUT", "backup/settings"),
+        ("GET", "backup/runs"),
+    ):
+        assert httpx.request(method, f"{alice.http.base_url}{path}").status_code in (401, 403)
