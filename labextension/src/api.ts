@@ -6,6 +6,8 @@ import type { IFailure } from './resource';
 
 /** Milliseconds; longer than the server extension waits for the platform, so that its own sentence arrives. */
 const TIMEOUT = 25_000;
+/** Milliseconds for work that grows with the number of objects: renaming or deleting a folder. */
+export const LONG = 30 * 60_000;
 
 export class ApiError extends Error implements IFailure {
   constructor(
@@ -45,13 +47,60 @@ async function errorOf(response: Response): Promise<ApiError> {
 export class Api {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
-  async get<T>(path: string): Promise<T> {
-    const response = await this.fetch(path, { signal: AbortSignal.timeout(TIMEOUT) });
-    try {
-      return (await response.json()) as T;
-    } catch {
-      throw networkError();
-    }
+  get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return this.json<T>(path, {}, TIMEOUT, signal);
+  }
+
+  /** Parameters: `timeout`, milliseconds. */
+  post<T>(path: string, body: unknown, timeout = TIMEOUT): Promise<T> {
+    return this.json<T>(path, { method: 'POST', body: JSON.stringify(body) }, timeout);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.fetch(path, { method: 'DELETE', signal: AbortSignal.timeout(TIMEOUT) });
+  }
+
+  /** The address of a path, for a download by the browser itself. */
+  url(path: string): string {
+    return URLExt.join(this.settings.baseUrl, 'naas', 'api') + `/${path}`;
+  }
+
+  /**
+   * Send a file; `fetch` cannot tell how much has been sent. The same rights as `ServerConnection` are shown.
+   *
+   * Parameters: `progress`, called with the bytes sent so far; `signal`, to give up.
+   */
+  upload(
+    path: string,
+    file: Blob,
+    headers: Record<string, string>,
+    progress: (sent: number) => void,
+    signal: AbortSignal
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      const stop = () => request.abort();
+      request.open('PUT', this.url(path));
+      const { token } = this.settings;
+      const xsrf = /(?:^|;\s*)_xsrf=([^;]*)/.exec(document.cookie)?.[1];
+      const rights = {
+        ...(token ? { Authorization: `token ${token}` } : {}),
+        ...(xsrf ? { 'X-XSRFToken': xsrf } : {})
+      };
+      for (const [name, value] of Object.entries({ ...headers, ...rights })) {
+        request.setRequestHeader(name, value);
+      }
+      request.upload.onprogress = event => progress(event.loaded);
+      request.onload = () =>
+        request.status < 300
+          ? resolve()
+          : errorOf(new Response(request.responseText, { status: request.status })).then(reject);
+      request.onerror = () => reject(networkError());
+      request.onabort = () => reject(signal.reason);
+      request.onloadend = () => signal.removeEventListener('abort', stop);
+      signal.addEventListener('abort', stop);
+      request.send(file);
+    });
   }
 
   /** Open the event stream after `lastEventId`. */
@@ -64,11 +113,23 @@ export class Api {
     return response.body;
   }
 
+  private async json<T>(path: string, init: RequestInit, timeout: number, signal?: AbortSignal): Promise<T> {
+    const limit = AbortSignal.timeout(timeout);
+    const response = await this.fetch(path, {
+      ...init,
+      signal: signal ? AbortSignal.any([limit, signal]) : limit
+    });
+    try {
+      return (await response.json()) as T;
+    } catch {
+      throw networkError();
+    }
+  }
+
   private async fetch(path: string, init: RequestInit): Promise<Response> {
     let response: Response;
     try {
-      const url = URLExt.join(this.settings.baseUrl, 'naas', 'api', path);
-      response = await ServerConnection.makeRequest(url, init, this.settings);
+      response = await ServerConnection.makeRequest(this.url(path), init, this.settings);
     } catch {
       throw networkError();
     }

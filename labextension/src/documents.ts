@@ -25,6 +25,15 @@ export interface IUpload {
   error: string;
 }
 
+export interface IUsage {
+  used_bytes: number;
+  /** Null when no limit is known. */
+  quota_bytes: number | null;
+  objects: number | null;
+  at: string;
+  source: 'store' | 'counted';
+}
+
 export interface IStorageStatus {
   state: 'starting' | 'mounted' | 'degraded' | 'draining' | 'stopped';
   reason: string;
@@ -35,8 +44,59 @@ export interface IStorageStatus {
   uploads: IUpload[];
   uploads_total: number;
   bytes_pending: number;
+  /** Of one's own bucket. */
+  usage: IUsage | null;
+  /** The site in use when it is not the first one. */
+  endpoint: string;
   credentials_expire_at: string | null;
   updated_at: string;
+}
+
+export interface IBucket {
+  name: string;
+  /** Made by or for this person: may be emptied and deleted. */
+  own: boolean;
+  created_at: string | null;
+  versioning: boolean;
+  object_lock: boolean;
+  /** Only in the answer about a single bucket. */
+  usage: IUsage | null;
+}
+
+export interface INewBucket {
+  name: string;
+  versioning: boolean;
+  object_lock: boolean;
+}
+
+/** An object, or a folder: a common prefix, whose key ends in a slash. */
+export interface IStoredObject {
+  key: string;
+  folder: boolean;
+  size: number;
+  modified_at: string | null;
+  version: string | null;
+  latest: boolean;
+  /** A delete marker of a versioned bucket. */
+  deleted: boolean;
+}
+
+export interface IObjectPage {
+  items: IStoredObject[];
+  next: string | null;
+  scanned: number;
+}
+
+export interface IDeleted {
+  deleted: number;
+  errors: { key: string; message: string }[];
+}
+
+export interface ILink {
+  url: string;
+  expires_at: string;
+  /** The longest life that the session allows now, in seconds. */
+  longest_seconds: number;
 }
 
 export interface IPart {

@@ -1,12 +1,16 @@
 import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser, IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Api } from './api';
+import { addBuckets } from './bucketCommands';
+import { BucketBrowser } from './buckets/browser';
+import { BucketStore } from './buckets/store';
 import { addCommands } from './commands';
 import type { IOpen } from './components/panel';
 import { offerDrive } from './drive';
@@ -19,6 +23,8 @@ import { StatusItem } from './widgets/statusItem';
 
 /** After Running Terminals and Kernels (200), before the table of contents (400). */
 const RANK = 250;
+/** Where it is kept that people were told how full their bucket is. */
+const TOLD = `${PLUGIN_ID}:told`;
 declare function require(path: string): { version: string };
 const VERSION = require('../package.json').version;
 
@@ -35,7 +41,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     IStateDB,
     IDefaultFileBrowser,
     INotebookTracker,
-    IFileBrowserFactory
+    IFileBrowserFactory,
+    ILauncher
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -47,7 +54,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     stateDB: IStateDB | null,
     browser: IDefaultFileBrowser | null,
     notebooks: INotebookTracker | null,
-    browsers: IFileBrowserFactory | null
+    browsers: IFileBrowserFactory | null,
+    launcher: ILauncher | null
   ) => {
     const languages = translator ?? nullTranslator;
     const language = { trans: languages.load(DOMAIN), tag: languages.languageCode };
@@ -64,7 +72,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     restorer?.add(panel, PANEL_ID);
     void stateDB?.fetch(PLUGIN_ID).then(open => panel.setOpen((open ?? {}) as Partial<IOpen>));
 
-    addCommands({ app, model, panel, language, version: VERSION, browser, notebooks }, palette);
+    addCommands({ app, api, model, panel, language, version: VERSION, browser, notebooks }, palette);
+    const buckets = new BucketBrowser(new BucketStore(api));
+    addBuckets({ app, browser: buckets, model, language, palette, launcher, restorer });
     const show = () => void app.commands.execute(CommandIDs.showStorage);
     statusBar?.registerStatusItem(STATUS_ID, {
       item: new StatusItem(model, language, show),
@@ -74,7 +84,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
     if (browsers) {
       offerDrive(app, browsers, model, language);
     }
-    new Toasts(model, language, show);
+    const actions = {
+      showPanel: show,
+      retryUploads: () => void app.commands.execute(CommandIDs.retryUploads),
+      browseBuckets: () => void app.commands.execute(CommandIDs.browseBuckets)
+    };
+    void Promise.resolve(stateDB?.fetch(TOLD)).then(level => {
+      const save = (reached: number) => void stateDB?.save(TOLD, reached);
+      new Toasts(model, language, actions, { level: typeof level === 'number' ? level : 0, save });
+    });
   }
 };
 

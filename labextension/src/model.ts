@@ -82,6 +82,22 @@ export class NaasModel implements IDisposable {
     await Promise.allSettled([this.storagePoll.refresh(), this.healthPoll.refresh()]);
   }
 
+  /** Send now what could not be sent. Raises `ApiError`. */
+  retryUploads(): Promise<void> {
+    return this.tell('storage/retry', {});
+  }
+
+  /** Connect a folder anew. Raises `ApiError`. */
+  reconnect(name: string): Promise<void> {
+    return this.tell('storage/reconnect', { name });
+  }
+
+  /** Who this is; null while the platform does not answer. */
+  async identify(): Promise<IMe | null> {
+    await this.askOnce();
+    return this.me.data;
+  }
+
   dispose(): void {
     if (this._isDisposed) {
       return;
@@ -92,6 +108,11 @@ export class NaasModel implements IDisposable {
     this.healthPoll.dispose();
     this.stream.dispose();
     Signal.clearData(this);
+  }
+
+  private async tell(path: string, body: object): Promise<void> {
+    this.storage.received(await this.api.post<IStorageStatus>(path, body));
+    this._changed.emit();
   }
 
   private async ask<T>(resource: Resource<T>, path: string): Promise<void> {

@@ -3,6 +3,7 @@
  */
 import type { IFolder, IHealth, IStorageStatus, IUpload } from './documents';
 import { count } from './formats';
+import { level, percent } from './quota';
 import { Look, partState } from './states';
 import type { ILanguage, IWords } from './words';
 
@@ -16,6 +17,15 @@ export interface ISummary {
 
 export function failedUploads(status: IStorageStatus): IUpload[] {
   return status.uploads.filter(upload => upload.state === 'failed');
+}
+
+/** Files that are not saved, by cause. */
+export function unsavedByCause(status: IStorageStatus): Map<string, IUpload[]> {
+  const causes = new Map<string, IUpload[]>();
+  for (const upload of failedUploads(status)) {
+    causes.set(upload.error, [...(causes.get(upload.error) ?? []), upload]);
+  }
+  return causes;
 }
 
 /** Uploads on their way; the list may be cut by the agent, the total is not. */
@@ -47,8 +57,8 @@ function uploading(n: number, { trans, tag }: ILanguage): string {
 }
 
 /**
- * The most serious one of: file not saved, not connected, reconnecting, uploading, `Saved`. Null when this server has no
- * storage.
+ * The most serious one of: file not saved, not connected, reconnecting, over 95 %, uploading, `Saved`. Null when this server
+ * has no storage.
  */
 export function summary(status: IStorageStatus, language: ILanguage): ISummary | null {
   const { trans, tag } = language;
@@ -81,6 +91,9 @@ export function summary(status: IStorageStatus, language: ILanguage): ISummary |
   }
   if (status.folders.some(folder => folder.state === 'reconnecting')) {
     return { look: 'busy', text: trans.__('Reconnecting') };
+  }
+  if (level(status.usage) >= 95) {
+    return { look: 'warn', text: trans.__('Bucket %1 %% full', percent(status.usage!)) };
   }
   if (pending > 0) {
     return { look: 'busy', text: uploading(pending, language) };

@@ -1,15 +1,34 @@
 import { Notification } from '@jupyterlab/apputils';
 
-import type { IStorageStatus } from './documents';
+import type { IStorageStatus, IUpload } from './documents';
 import { count } from './formats';
 import { NaasModel } from './model';
-import { failedUploads, isDown, lostFolders } from './summary';
+import { level, ownFolder, used } from './quota';
+import { isDown, lostFolders, unsavedByCause } from './summary';
 import type { ILanguage } from './words';
 import { told } from './words';
+
+/** Causes of unsaved files that have a toast each; more would hide the page. */
+const MOST_CAUSES = 3;
+/** Characters after which Lab cuts a toast. */
+const LONGEST = 140;
+const UNSAVED = 'unsaved ';
 
 interface IToast {
   id: string;
   message: string;
+}
+
+/** The level of which people have been told, kept over reloads of the page. */
+export interface ITold {
+  level: number;
+  save(level: number): void;
+}
+
+export interface IToastActions {
+  showPanel(): void;
+  retryUploads(): void;
+  browseBuckets(): void;
 }
 
 function sentences(...parts: string[]): string {
@@ -21,9 +40,11 @@ export class Toasts {
   constructor(
     private readonly model: NaasModel,
     private readonly language: ILanguage,
-    private readonly showPanel: () => void
+    private readonly actions: IToastActions,
+    private readonly told: ITold
   ) {
     model.changed.connect(this.update, this);
+    this.update();
   }
 
   private update(): void {
@@ -31,23 +52,72 @@ export class Toasts {
     if (status === null) {
       return;
     }
-    this.show('unsaved', this.unsaved(status));
+    this.showUnsaved(status);
     this.show('lost', this.lost(status));
+    this.showFull(status);
   }
 
-  private unsaved(status: IStorageStatus): string | null {
-    const { trans, tag } = this.language;
-    const failed = failedUploads(status);
-    if (failed.length === 0) {
-      return null;
+  /** One toast a cause, or one for all when there are many. */
+  private showUnsaved(status: IStorageStatus): void {
+    const causes = unsavedByCause(status);
+    const shown = causes.size <= MOST_CAUSES ? causes : new Map([['', Array.from(causes.values()).flat()]]);
+    for (const cause of this.shown.keys()) {
+      if (cause.startsWith(UNSAVED) && !shown.has(cause.slice(UNSAVED.length))) {
+        this.show(cause, null);
+      }
     }
-    return trans._n(
-      '%3 is not saved to the bucket. Your file is kept on this server.',
-      '%2 files are not saved to the bucket. They are kept on this server.',
-      failed.length,
-      count(failed.length, tag),
-      failed[0].name.split('/').pop()
+    for (const [error, failed] of shown) {
+      this.show(UNSAVED + error, this.unsaved(error, failed));
+    }
+  }
+
+  private unsaved(error: string, failed: IUpload[]): string {
+    const { trans, tag } = this.language;
+    const what = sentences(
+      trans._n(
+        '%3 is not saved to the bucket.',
+        '%2 files are not saved to the bucket.',
+        failed.length,
+        count(failed.length, tag),
+        failed[0].name.split('/').pop()
+      ),
+      told(error, trans)
     );
+    const all = sentences(
+      what,
+      trans._n('Your file is kept on this server.', 'Your files are kept on this server.', failed.length)
+    );
+    return all.length <= LONGEST ? all : what; // the panel says all of it
+  }
+
+  /** Once when 80 % is crossed, and once more at 95 %. */
+  private showFull(status: IStorageStatus): void {
+    const { trans } = this.language;
+    const { usage } = status;
+    const reached = Math.min(95, level(usage));
+    if (usage === null || reached === this.told.level) {
+      return;
+    }
+    const rose = reached > this.told.level;
+    this.told.level = reached;
+    this.told.save(reached);
+    Notification.dismiss(this.full);
+    if (rose) {
+      const own = ownFolder(status);
+      const message = sentences(
+        trans.__(
+          'Your bucket %1 is over %2 %% full: %3.',
+          own?.name ?? '',
+          reached,
+          used(usage, this.language)
+        ),
+        trans.__('Delete what you do not need, or ask for more space.')
+      );
+      this.full = Notification.emit(message, 'warning', {
+        autoClose: false,
+        actions: [{ label: trans.__('Browse buckets'), callback: this.actions.browseBuckets }]
+      });
+    }
   }
 
   private lost(status: IStorageStatus): string | null {
@@ -87,16 +157,23 @@ export class Toasts {
     } else if (shown && Notification.update({ id: shown.id, message })) {
       this.shown.set(cause, { id: shown.id, message });
     } else {
-      this.shown.set(cause, { id: this.emit(message), message });
+      const retry = cause.startsWith(UNSAVED);
+      this.shown.set(cause, { id: this.emit(message, retry), message });
     }
   }
 
-  private emit(message: string): string {
+  private emit(message: string, retry: boolean): string {
+    const { trans } = this.language;
+    const { showPanel, retryUploads } = this.actions;
     return Notification.emit(message, 'error', {
       autoClose: false,
-      actions: [{ label: this.language.trans.__('Show in panel'), callback: this.showPanel }]
+      actions: [
+        ...(retry ? [{ label: trans.__('Retry'), callback: retryUploads }] : []),
+        { label: trans.__('Show in panel'), callback: showPanel }
+      ]
     });
   }
 
+  private full = '';
   private readonly shown = new Map<string, IToast>();
 }

@@ -1,6 +1,7 @@
 /** Names that other extensions, shortcuts and tests may rely on. */
 export const PLUGIN_ID = 'jupyterlab-naas:plugin';
 export const PANEL_ID = 'jp-naas-panel';
+export const BUCKETS_ID = 'jp-naas-buckets';
 export const DRIVE_BROWSER_ID = 'jp-naas-drive';
 export const STATUS_ID = 'jupyterlab-naas:status';
 export const DOMAIN = 'jupyterlab_naas';
@@ -12,5 +13,11 @@ export namespace CommandIDs {
   export const insertCode = 'naas:insert-storage-code';
   export const openFolder = 'naas:open-folder';
   export const copyPath = 'naas:copy-path';
+  export const usage = 'naas:folder-usage';
+  export const reconnect = 'naas:reconnect';
+  export const retryUploads = 'naas:retry-uploads';
+  export const browseBuckets = 'naas:browse-buckets';
+  export const insertObjectCode = 'naas:insert-object-code';
+  export const insertFileCode = 'naas:insert-file-code';
   export const about = 'naas:about';
 }

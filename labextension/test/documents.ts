@@ -1,4 +1,4 @@
-import type { FolderState, IFolder, IHealth, IPart, IStorageStatus, IUpload } from '../src/documents';
+import type { FolderState, IFolder, IHealth, IPart, IStorageStatus, IUpload, IUsage } from '../src/documents';
 
 export function folder(name: string, state: FolderState = 'ok'): IFolder {
   return {
@@ -17,6 +17,18 @@ export function upload(name: string, state: IUpload['state']): IUpload {
   return { folder: 'alice', name, size: 1024, state, tries: 0, error: '' };
 }
 
+/** A bucket with 200 GiB, of which some percent are used. */
+export function usage(percent: number): IUsage {
+  const quota = 200 * 2 ** 30;
+  return {
+    used_bytes: (quota * percent) / 100,
+    quota_bytes: quota,
+    objects: 2014,
+    at: '2026-11-21T14:31:00Z',
+    source: 'counted'
+  };
+}
+
 export function status(changes: Partial<IStorageStatus> = {}): IStorageStatus {
   return {
     state: 'mounted',
@@ -28,6 +40,8 @@ export function status(changes: Partial<IStorageStatus> = {}): IStorageStatus {
     uploads: [],
     uploads_total: changes.uploads?.length ?? 0,
     bytes_pending: 0,
+    usage: null,
+    endpoint: '',
     credentials_expire_at: null,
     updated_at: '2026-11-21T14:31:00Z',
     ...changes

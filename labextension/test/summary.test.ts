@@ -2,8 +2,9 @@ import * as assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { IStorageStatus } from '../src/documents';
-import { services, summary } from '../src/summary';
-import { folder, health, status, upload } from './documents';
+import { level, percent, used } from '../src/quota';
+import { services, summary, unsavedByCause } from '../src/summary';
+import { folder, health, status, upload, usage } from './documents';
 import { english } from './words';
 
 const cases: [string, Partial<IStorageStatus>, string | null, string?][] = [
@@ -45,6 +46,13 @@ const cases: [string, Partial<IStorageStatus>, string | null, string?][] = [
     'Writes refused',
     'bad'
   ],
+  [
+    'a nearly full bucket before uploads',
+    { usage: usage(96), uploads: [upload('a', 'waiting')] },
+    'Bucket 96 % full',
+    'warn'
+  ],
+  ['a bucket that is not nearly full', { usage: usage(94.9) }, 'Saved', 'ok'],
   ['no agent', { state: 'degraded', code: 'no-agent', folders: [] }, 'Storage not connected', 'bad'],
   [
     'all folders down',
@@ -75,3 +83,44 @@ for (const [states, text, look] of [
   test(`services ${states.join(', ')} → ${text}`, () =>
     assert.deepEqual(services(health(...states), english), { look, text }));
 }
+
+for (const [share, reached] of [
+  [0, 0],
+  [79.9, 0],
+  [80, 80],
+  [94.9, 80],
+  [95, 95],
+  [99.9, 95],
+  [100, 100],
+  [130, 100]
+] as const) {
+  test(`${share} % of the quota is level ${reached}`, () => assert.equal(level(usage(share)), reached));
+}
+
+test('a bucket without a limit is never full', () => {
+  const unlimited = { ...usage(99), quota_bytes: null };
+  assert.equal(percent(unlimited), null);
+  assert.equal(level(unlimited), 0);
+  assert.equal(used(unlimited, english), '198 GiB');
+});
+
+test('used space is said in one unit where that is the same', () => {
+  assert.equal(used(usage(31.2), english), '62.4 of 200 GiB');
+  assert.equal(used({ ...usage(0), used_bytes: 512 }, english), '512 B of 200 GiB');
+});
+
+test('unsaved files are told by cause', () => {
+  const failed = (name: string, error: string) => ({ ...upload(name, 'failed'), error });
+  const causes = unsavedByCause(
+    status({
+      uploads: [failed('a', 'Full.'), failed('b', 'Refused.'), failed('c', 'Full.'), upload('d', 'waiting')]
+    })
+  );
+  assert.deepEqual(
+    Array.from(causes, ([cause, uploads]) => [cause, uploads.map(({ name }) => name)]),
+    [
+      ['Full.', ['a', 'c']],
+      ['Refused.', ['b']]
+    ]
+  );
+});

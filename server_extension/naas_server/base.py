@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from http.client import responses
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyter_server.base.handlers import APIHandler
 from naas_client.errors import Forbidden, InvalidInput, NaasError, NotFound, NotSignedIn
 from naas_client.logs import REQUEST_ID_HEADER, new_request_id
+from pydantic import BaseModel, ValidationError
+
+Wish = TypeVar("Wish", bound=BaseModel)
 
 
 class MethodNotAllowed(InvalidInput):
@@ -22,6 +26,19 @@ class TooLarge(InvalidInput):
 
     status = 413
     default_code = "too-large"
+
+
+def read_document(body: bytes, longest: int) -> dict[str, Any]:
+    """The JSON object in a request. Parameters: ``longest``, in bytes. Raises TooLarge or InvalidInput."""
+    if len(body) > longest:
+        raise TooLarge(f"The request is larger than {longest // 1024} KiB. Send less.")
+    try:
+        document = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise InvalidInput("The request must be a JSON object. Reload the page to get the current panel.")
+    return document
 
 
 def explain(status: int, signed_in: bool) -> NaasError:
@@ -65,6 +82,21 @@ class NaasHandler(APIHandler):
         if not isinstance(error, NaasError):
             error = explain(status_code, bool(getattr(self, "_jupyter_current_user", None)))
         self.finish(error.answer(self.request_id).model_dump_json())
+
+    def wish(self, model: type[Wish], longest: int) -> Wish:
+        """The request's document, checked. Parameters: ``longest``, in bytes. Raises InvalidInput with the place of the mistake."""
+        document = read_document(self.request.body, longest)
+        try:
+            return model.model_validate(document)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"][:2]) or "the request"
+            raise InvalidInput(f"{where[:100]}: {first['msg']}. Change it and send it again.") from None
+
+    def answer(self, document: BaseModel | dict[str, Any], status: int = 200) -> None:
+        """Finish with a document."""
+        self.set_status(status)
+        self.finish(document.model_dump_json() if isinstance(document, BaseModel) else document)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Our own errors are answers, not accidents: one line, no traceback."""

@@ -24,6 +24,8 @@ from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 from traitlets import Dict
 
+from naas_server.threads import in_thread
+
 T = TypeVar("T")
 EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
 """What a folder says of its last change: an object store does not know it."""
@@ -73,7 +75,7 @@ class CloudDrive(AsyncContentsManager):
         """Work on the store in a thread of its own; its errors become answers that say what to do."""
         try:
             async with asyncio.timeout(CALL_LIMIT):
-                return await asyncio.to_thread(work)
+                return await in_thread(work)
         except TimeoutError:
             raise HTTPError(504, f"The store was too slow with {path}. Try again.") from None
         except FileNotFoundError:
@@ -136,11 +138,11 @@ class CloudDrive(AsyncContentsManager):
         """Nothing is hidden in an object store."""
         return False
 
-    async def open(self, path: str) -> tuple[str, IO[bytes]]:
-        """Name and content of a file, for a download. Raises HTTPError."""
+    async def open(self, path: str) -> tuple[str, Any]:
+        """Name and content (with its ``size``) of a file, for a download. Raises HTTPError."""
         key = path.strip("/")
 
-        def work() -> tuple[str, IO[bytes]]:
+        def work() -> tuple[str, Any]:
             if self._kind(key) != "file":
                 raise FileNotFoundError(key)
             return key.rpartition("/")[2], self.fs.open(self.key(key), "rb")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import mimetypes
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -13,9 +11,9 @@ from jupyter_server.utils import url_path_join
 from tornado.web import authenticated
 
 from naas_server.drive import CloudDrive
+from naas_server.threads import send_file
 
 DRIVE = "/naas/api/drive"
-BLOCK = 2**20
 
 
 class _OnDrive:
@@ -55,13 +53,8 @@ class DriveFile(_OnDrive, JupyterHandler):
     async def get(self, path: str) -> None:
         """Stream the file."""
         name, file = await self._drive.open(path)
-        self.set_header("Content-Type", mimetypes.guess_type(path)[0] or "application/octet-stream")
-        self.set_attachment_header(name)
-        self.set_header("X-Content-Type-Options", "nosniff")
         with file:
-            while block := await asyncio.to_thread(file.read, BLOCK):
-                self.write(block)
-                await self.flush()
+            await send_file(self, name, file.size, file.read)
 
 
 def drive_handlers(drive: CloudDrive) -> list[tuple[Any, ...]]:

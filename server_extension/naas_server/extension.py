@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
+from naas_storage.buckets import Buckets
 from traitlets import Float, Unicode, default
 
+from naas_server.backup_handlers import (
+    BackupRestoreHandler,
+    BackupRunsHandler,
+    Backups,
+    BackupSettingsHandler,
+    BackupStatusHandler,
+)
+from naas_server.buckets_handlers import buckets_handlers
 from naas_server.drive import CloudDrive
 from naas_server.drive_handlers import drive_handlers
 from naas_server.events import EventsHandler, Streams
 from naas_server.gateway import ROUTES, Gateway
 from naas_server.passthrough import PassThroughHandler, UnknownHandler
-from naas_server.storage import Storage, StorageHandler
+from naas_server.storage import Storage, StorageActionHandler, StorageHandler
 
 API = "/naas/api"
 
@@ -62,6 +72,7 @@ class NaasServer(ExtensionApp):
         storage = Storage(Path(self.run_folder) if self.run_folder else None, self._root())
         self.gateway = Gateway(self.gateway_url)
         self.streams = Streams(self.heartbeat)
+        self.backups = Backups(Path.home())
         self.handlers.extend(
             [
                 (f"{API}/storage", StorageHandler, {"storage": storage}),
@@ -74,6 +85,12 @@ class NaasServer(ExtensionApp):
                     (f"{API}/{path}", PassThroughHandler, {"gateway": self.gateway, "route": route})
                     for path, route in ROUTES.items()
                 ),
+                (f"{API}/storage/(retry|reconnect)", StorageActionHandler, {"storage": storage}),
+                *buckets_handlers(API, Buckets(), self.gateway),
+                (f"{API}/backup", BackupStatusHandler, {"backups": self.backups}),
+                (f"{API}/backup/settings", BackupSettingsHandler, {"backups": self.backups}),
+                (f"{API}/backup/runs", BackupRunsHandler, {"backups": self.backups}),
+                (f"{API}/backup/restore", BackupRestoreHandler, {"backups": self.backups}),
                 *drive_handlers(CloudDrive(parent=self.serverapp)),
                 (f"{API}/.*", UnknownHandler),
             ]
@@ -82,7 +99,13 @@ class NaasServer(ExtensionApp):
     def _root(self) -> Path:
         return Path(self.serverapp.contents_manager.root_dir)
 
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Jupyter Server runs: scheduled backups may begin."""
+        await super()._start_jupyter_server_extension(serverapp)
+        self.backups.begin()
+
     async def stop_extension(self) -> None:
-        """End all event streams, then the connections to the gateway."""
+        """End all event streams, the backup, then the connections to the gateway."""
         await self.streams.close()
+        await self.backups.close()
         await self.gateway.close()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from jupyter_server.auth.decorator import authorized
 from naas_client.errors import InvalidInput, NotFound
 from tornado.web import authenticated
 
-from naas_server.base import MethodNotAllowed, NaasHandler, TooLarge
+from naas_server.base import MethodNotAllowed, NaasHandler, read_document
 from naas_server.gateway import Gateway, Route
 
 LONGEST_BODY = 64 * 1024
@@ -56,17 +54,8 @@ class PassThroughHandler(NaasHandler):
 
     def _body(self) -> bytes:
         body: bytes = self.request.body
-        if len(body) > LONGEST_BODY:
-            raise TooLarge(f"The request is larger than {LONGEST_BODY // 1024} KiB. Send less.")
-        if not body:
-            return b"{}"
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, dict):
-            raise InvalidInput("The request must be a JSON object. Reload the page to get the current panel.")
-        return body
+        read_document(body, LONGEST_BODY)
+        return body or b"{}"
 
 
 class UnknownHandler(NaasHandler):

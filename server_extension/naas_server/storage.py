@@ -8,17 +8,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import naas_storage.connect
 from jupyter_server.auth.decorator import authorized
-from naas_client.errors import Unavailable
+from naas_client.errors import InvalidInput, Unavailable
 from naas_client.models import FolderStatus, StorageStatus
 from naas_storage.client import AgentClient
 from pydantic import Field
 from tornado.web import authenticated
 
-from naas_server.base import NaasHandler
+from naas_server.base import MethodNotAllowed, NaasHandler, read_document
 
 VIEW = "cloud-storage"
 """The folder in a home that holds the mounts, or is a link to them."""
+
+LONGEST_BODY = 4096
+"""Bytes of a request; the name of a folder is the longest thing in it."""
 
 AGENT_START = 60.0
 """Seconds for the agent's first sign of life: it starts in parallel with this server, on a busy machine later."""
@@ -82,11 +86,35 @@ class Storage:
             async for status in self.agent.watch():
                 yield self._for_panel(status)
 
+    async def retry(self) -> PanelStatus:
+        """Send what could not be sent again now. Raises Unavailable when the agent is not there."""
+        return self._for_panel(await self._agent().retry())
+
+    async def reconnect(self, name: object) -> PanelStatus:
+        """Mount a folder anew. Raises InvalidInput or NotFound when there is no such folder, Unavailable as `retry`."""
+        if not isinstance(name, str):
+            raise InvalidInput("Name the folder that is to be connected anew.")
+        return self._for_panel(await self._agent().reconnect(name))
+
+    def _agent(self) -> AgentClient:
+        if self.agent is None:
+            raise Unavailable("This server was started without cloud storage.", code="no-storage")
+        return self.agent
+
     def _for_panel(self, status: StorageStatus) -> PanelStatus:
         self._seen = True
         document = status.model_dump()
+        if document["endpoint"] == self._first_site():
+            document["endpoint"] = ""
         document["folders"] = [{**f.model_dump(), "browser_path": browser_path(self.root, f)} for f in status.folders]
         return PanelStatus.model_validate(document)
+
+    def _first_site(self) -> str:
+        """The endpoint that the plan names first; the panel shows only another one."""
+        try:
+            return naas_storage.connect.plan().endpoint
+        except Unavailable:
+            return ""
 
     @staticmethod
     def _without_agent(state: Literal["starting", "degraded"], reason: str, code: str) -> PanelStatus:
@@ -105,3 +133,22 @@ class StorageHandler(NaasHandler):
     async def get(self) -> None:
         """Answer with `PanelStatus`."""
         self.finish((await self.storage.status()).model_dump_json())
+
+
+class StorageActionHandler(StorageHandler):
+    """``POST storage/retry`` and ``POST storage/reconnect`` ``{"name"}``: what the agent is to do now."""
+
+    @authenticated
+    @authorized
+    async def post(self, action: str) -> None:
+        """Answer with `PanelStatus` after it."""
+        document = read_document(self.request.body, LONGEST_BODY)
+        if action == "retry":
+            status = await self.storage.retry()
+        else:
+            status = await self.storage.reconnect(document.get("name"))
+        self.finish(status.model_dump_json())
+
+    async def get(self, _action: str) -> None:
+        """Refused."""
+        raise MethodNotAllowed("This address cannot be used like that. Reload the page to get the current panel.")

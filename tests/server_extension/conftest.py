@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import secrets
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,17 +18,17 @@ from typing import Any
 
 import httpx
 import pytest
-from naas_client.files import write_private_json
-from naas_client.models import Event, Folder, FolderState, FolderStatus, Health, Part, StorageStatus, Upload
+from naas_client.models import Event, FolderState, FolderStatus, Health, Part, StorageStatus, Upload
 from naas_client.sockets import listen
 from naas_local.parts import PartSpec, running
 from naas_local.ports import LOOPBACK, free_port
-from naas_local.store import EmbeddedStore, embedded_store
-from naas_storage.plan import ACCESS_NAME, PLAN_NAME, AgentPlan
+from naas_local.store import embedded_store
+from run_folder import prepare_run_folder
 from s3_people import assume_role, s3_client
 from token_issuer import TokenIssuer
 
 ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "server_extension" / "naas_server" / "labextension" / "package.json"
 HUB_TOKEN = secrets.token_hex(16)
 
 
@@ -70,6 +71,7 @@ class AgentSocket:
         self._changed = threading.Condition()
         self._closed = False
         self.watchers = 0
+        self.words: list[str] = []
         self._socket = listen(path)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -100,6 +102,7 @@ class AgentSocket:
     def _serve(self, connection: Any) -> None:
         with contextlib.suppress(OSError), connection, connection.makefile("rw") as channel:
             word = channel.readline().strip()
+            self.words.append(word)
             self._say(channel, self._now)
             if word == "watch":
                 self._watch(connection, channel)
@@ -255,6 +258,11 @@ class Desk:
     run: Path
     share: Path
 
+    @property
+    def config(self) -> Path:
+        """Jupyter's configuration, settings and workspaces."""
+        return self.run.parent / "config"
+
     @classmethod
     def at(cls, folder: Path) -> Desk:
         """Make the folders."""
@@ -272,7 +280,7 @@ class Desk:
 def jupyter(desk: Desk, app: str = "server", **environment: str) -> Iterator[Jupyter]:
     """``jupyter server`` or ``jupyter lab`` with our extension, as a process."""
     port, token = free_port(), secrets.token_hex(16)
-    config = desk.run.parent / "config"
+    config = desk.config
     config.mkdir(exist_ok=True)
     spec = PartSpec(
         name=f"jupyter-{app}",
@@ -362,33 +370,70 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
         yield client
 
 
-def prepare_run_folder(run: Path, store: EmbeddedStore, session: dict[str, Any]) -> None:
-    """What an agent leaves on a machine without FUSE: the plan and renewed credentials, no mounts."""
-    folders = [
-        Folder(name="alice", bucket="alice"),
-        Folder(name="scratch", bucket="scratch", read_only=True),
-        Folder(name="scratch-alice", bucket="scratch", prefix="alice"),
-    ]
-    plan = AgentPlan(
-        key="alice", username="alice", folders=folders, endpoint=store.url, gateway_url="http://127.0.0.1:9", view=run / "view",
-        run=run, cache=run / "cache",
-    )  # fmt: skip
-    (run / PLAN_NAME).write_text(plan.model_dump_json())
-    ends = session["Expiration"].astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-    access = {"Version": 1, "Expiration": ends, "ExpiresAt": ends, "Endpoint": store.url, "Region": "us-east-1"}
-    write_private_json(run / ACCESS_NAME, {**access, **{name: session[name] for name in names}})
-
-
 @contextlib.contextmanager
 def drive_store(desk: Desk) -> Iterator[Any]:
     """The embedded store with files of alice and bob, and a run folder of alice that leads to it; yields her boto3 client."""
     with TokenIssuer().running() as issuer, embedded_store(desk.run.parent / "store", issuer.url) as store:
-        session = assume_role(store.url, issuer.token("alice"), store.role_arn)
+        session = assume_role(store.url, issuer.token("alice"), store.role_arn, seconds=3600)
         s3 = s3_client(store.url, session)
         s3.create_bucket(Bucket="alice")
         s3.put_object(Bucket="scratch", Key="alice/mine", Body=b"mine")
         other = s3_client(store.url, assume_role(store.url, issuer.token("bob"), store.role_arn))
         other.put_object(Bucket="scratch", Key="bob/theirs", Body=b"theirs")
-        prepare_run_folder(desk.run, store, session)
+        prepare_run_folder(desk.run, store.url, session)
         yield s3
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The machine's Chromium, when the panel is built."""
+    if not BUILT.exists():
+        pytest.skip("The panel is not built. Run `make install`.")
+    pytest.importorskip("playwright.sync_api")
+    from chromium import launched
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=30_000)
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def _lab_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with platform(tmp_path_factory.mktemp("lab"), "lab") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of this run are, for people."""
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture
+def lab(_lab_stack: Stack) -> Stack:
+    """A Lab on a good day, with English and the light theme."""
+    _lab_stack.reset()
+    shutil.rmtree(_lab_stack.desk.config, ignore_errors=True)
+    return _lab_stack
+
+
+@pytest.fixture
+def visit(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Open a Lab; ``before`` may prepare the page, ``options`` are the browser context's."""
+    contexts = []
+
+    def open_lab(server: Jupyter, before: Callable[[Any], None] = lambda _: None, **options: Any) -> Any:
+        context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        before(page)
+        page.goto(f"{server.url}lab?token={server.token}")
+        page.wait_for_selector("#jp-naas-panel", state="attached")
+        page.wait_for_selector(".jp-Launcher, .jp-Notebook", state="visible")
+        return page
+
+    yield open_lab
+    for context in contexts:
+        context.close()

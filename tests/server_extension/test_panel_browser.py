@@ -5,94 +5,24 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import AXE, launched
-from naas_client.models import FolderState, StorageStatus
+from lab_page import DARK, ITALIAN, serious, write_settings
+from lab_page import show_panel as show
+from naas_client.models import FolderState, StorageStatus, Usage
+from waiting import wait_for
 
-from .conftest import ROOT, Desk, Jupyter, Stack, drive_store, folder, jupyter, platform, status, uploads
+from .conftest import Desk, Stack, drive_store, folder, jupyter, status, uploads
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect: Any = sync_api.expect
 Page = Any
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
-
-BUILT = ROOT / "server_extension" / "naas_server" / "labextension" / "package.json"
-OURS = [["#jp-naas-panel"], ["#jp-naas-status"]]
-DARK = {"themes.jupyterlab-settings": '{"theme": "JupyterLab Dark"}'}
-ITALIAN = {"translation-extension/plugin.jupyterlab-settings": '{"locale": "it_IT"}'}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """The machine's Chromium, when the panel is built."""
-    if not BUILT.exists():
-        pytest.skip("The panel is not built. Run `make install`.")
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="session")
-def _lab_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with platform(tmp_path_factory.mktemp("lab"), "lab") as stack:
-        yield stack
-
-
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures of this run are, for people."""
-    return tmp_path_factory.mktemp("pictures")
-
-
-@pytest.fixture
-def lab(_lab_stack: Stack) -> Stack:
-    """A Lab on a good day, with English and the light theme."""
-    _lab_stack.reset()
-    shutil.rmtree(_lab_stack.desk.run.parent / "config", ignore_errors=True)
-    return _lab_stack
-
-
-@pytest.fixture
-def visit(chromium: Any) -> Iterator[Callable[..., Page]]:
-    """Open a Lab; ``before`` may prepare the page."""
-    contexts = []
-
-    def open_lab(server: Jupyter, before: Callable[[Page], None] = lambda _: None) -> Page:
-        context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        before(page)
-        page.goto(f"{server.url}lab?token={server.token}")
-        page.wait_for_selector("#jp-naas-panel", state="attached")
-        page.wait_for_selector(".jp-Launcher, .jp-Notebook", state="visible")
-        return page
-
-    yield open_lab
-    for context in contexts:
-        context.close()
-
-
-def settings(desk: Desk, entries: dict[str, str]) -> None:
-    """Put a person's Lab settings where Lab reads them."""
-    for name, content in entries.items():
-        folder_, _, file = name.rpartition("/")
-        path = desk.run.parent / "config" / "settings" / "@jupyterlab" / (folder_ or "apputils-extension") / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-
-
-def show(page: Page) -> Any:
-    """The panel, opened by its key."""
-    page.keyboard.press("Alt+Shift+N")
-    panel = page.locator("#jp-naas-panel")
-    expect(panel).to_be_visible()
-    return panel
+GIB = 2**30
 
 
 def bad_day(desk: Desk) -> StorageStatus:
@@ -117,18 +47,6 @@ def bad_day(desk: Desk) -> StorageStatus:
     )
 
 
-def serious(page: Page) -> list[str]:
-    """What axe finds serious or critical in our own parts."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("within => axe.run({include: within})", OURS)
-    return [
-        f"{violation['id']}: {node['target']}"
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
-
-
 def test_a_good_day(lab: Stack, visit: Callable[..., Page], pictures: Path) -> None:
     page = visit(lab.jupyter)
     panel = show(page)
@@ -149,7 +67,7 @@ def test_a_good_day(lab: Stack, visit: Callable[..., Page], pictures: Path) -> N
 
 @pytest.mark.parametrize("theme", [{}, DARK], ids=["light", "dark"])
 def test_a_bad_day(lab: Stack, visit: Callable[..., Page], pictures: Path, theme: dict[str, str]) -> None:
-    settings(lab.desk, theme)
+    write_settings(lab.desk.config, theme)
     page = visit(lab.jupyter)
     icon = page.locator(".jp-SideBar [data-id=jp-naas-panel]")
     expect(icon).to_have_attribute("title", "NaaS: storage and services")
@@ -344,7 +262,7 @@ def test_services_that_do_not_answer_are_named(lab: Stack, visit: Callable[..., 
 
 
 def test_italian(lab: Stack, visit: Callable[..., Page], pictures: Path) -> None:
-    settings(lab.desk, ITALIAN)
+    write_settings(lab.desk.config, ITALIAN)
     lab.agent.set(bad_day(lab.desk))
     page = visit(lab.jupyter)
     panel = show(page)
@@ -382,3 +300,73 @@ def test_without_fuse_the_files_are_in_a_tab_of_their_own(
         chooser.value.set_files({"name": "raw.bin", "mimeType": "application/octet-stream", "buffer": bytes(3_000_000)})
         expect(browser.get_by_text("raw.bin", exact=True)).to_be_visible()
         assert s3.head_object(Bucket="alice", Key="raw.bin")["ContentLength"] == 3_000_000
+
+
+def used(percent: float) -> Usage:
+    """Of a bucket with 200 GiB."""
+    return Usage(
+        used_bytes=round(2 * GIB * percent),
+        quota_bytes=200 * GIB,
+        objects=2014,
+        at=dt.datetime.now(dt.UTC),
+        source="store",
+    )
+
+
+def test_a_bucket_that_fills_up_is_told_once_at_80_and_95(
+    lab: Stack, visit: Callable[..., Page], pictures: Path
+) -> None:
+    lab.agent.set(status(lab.desk.home, usage=used(31.2)))
+    page = visit(lab.jupyter)
+    panel = show(page)
+    meter = panel.get_by_role("meter", name="Used of your bucket")
+    expect(meter).to_have_attribute("aria-valuetext", "62.4 of 200 GiB")
+    expect(panel.get_by_test_id("naas-quota")).to_contain_text("62.4 of 200 GiB")
+    panel.get_by_role("button", name="Storage", exact=True).click()
+    expect(panel.locator(".jp-Naas-sectionState")).to_have_text("62.4 of 200 GiB")
+    panel.get_by_role("button", name="Storage", exact=True).click()
+
+    toast = page.locator(".Toastify__toast", has_text="Your bucket alice is over")
+    lab.agent.set(status(lab.desk.home, usage=used(82)))
+    expect(toast).to_contain_text("over 80 % full: 164 of 200 GiB")
+    expect(panel.locator("[data-folder=alice]")).to_contain_text("Over 80 %")
+    expect(page.locator("#jp-naas-status")).to_have_text("Saved")
+    assert serious(page) == []
+    lab.agent.set(status(lab.desk.home, usage=used(96)))
+    expect(toast).to_have_count(1)
+    expect(toast).to_contain_text("over 95 % full: 192 of 200 GiB")
+    expect(page.locator("#jp-naas-status")).to_have_text("Bucket 96 % full")
+    page.screenshot(path=pictures / "quota.png")
+    toast.get_by_role("button", name="Hide notification").click()
+    expect(toast).to_have_count(0)
+    lab.agent.set(status(lab.desk.home, usage=used(97)))
+    expect(page.locator("#jp-naas-status")).to_have_text("Bucket 97 % full")
+    expect(toast).to_have_count(0)
+
+
+def test_failed_uploads_are_told_by_cause_and_sent_again(lab: Stack, visit: Callable[..., Page]) -> None:
+    bad = status(
+        lab.desk.home,
+        **uploads(("a/pmt_gain.h5", 1, "failed"), ("b.h5", 1, "failed"), ("c.h5", 1, "failed")),
+        endpoint="http://s3.second.example.org",
+    )
+    bad.uploads[0].error = bad.uploads[1].error = "alice is full: 200 of 200 GiB. Delete something, then retry."
+    bad.uploads[2].error = "The store refused your access. Ask your group manager."
+    lab.agent.set(bad)
+    page = visit(lab.jupyter)
+    panel = show(page)
+    notes = panel.get_by_role("alert")
+    expect(notes).to_have_count(2)
+    expect(notes.nth(0)).to_contain_text("2 files are not saved to the bucket. pmt_gain.h5, b.h5. alice is full")
+    expect(notes.nth(1)).to_contain_text("c.h5 is not saved to the bucket. The store refused your access.")
+    expect(page.locator(".Toastify__toast", has_text="not saved to the bucket")).to_have_count(2)
+    expect(panel.get_by_test_id("naas-site")).to_contain_text("s3.second.example.org")
+    assert serious(page) == []
+    lab.agent.words.clear()
+    notes.nth(1).get_by_role("button", name="Retry upload of c.h5").click()
+    wait_for(lambda: page.wait_for_timeout(20) or "retry" in lab.agent.words, "the agent was asked to retry")
+
+    panel.locator("[data-folder=scratch]").focus()
+    page.keyboard.press("Shift+F10")
+    page.get_by_role("menuitem", name="Reconnect", exact=True).click()
+    wait_for(lambda: page.wait_for_timeout(20) or "reconnect scratch" in lab.agent.words, "the folder is reconnected")

@@ -84,3 +84,25 @@ def test_a_folder_that_hangs_is_never_touched(tmp_path: Path, monkeypatch: pytes
     browser_path(tmp_path / "home", found.model_copy(update={"path": str(tmp_path / "view" / "alice")}))
     assert looked
     assert not [path for path in looked if path.endswith("alice")]
+
+
+def test_the_agent_is_told_to_retry_and_to_reconnect(stack: Stack, api: httpx.Client) -> None:
+    stack.agent.words.clear()
+    assert api.post("storage/retry").json()["state"] == "mounted"
+    answer = api.post("storage/reconnect", json={"name": "scratch"})
+    assert answer.json()["folders"][0]["browser_path"] == "cloud-storage/alice"
+    assert [word for word in stack.agent.words if word not in ("status", "watch")] == ["retry", "reconnect scratch"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"name": "nobody"}', b'{"name": "alice\\nstop"}', b'{"name": 7}', b"[]", b"x" * 5000]
+)
+def test_only_ones_own_folders_are_reconnected(stack: Stack, api: httpx.Client, body: bytes) -> None:
+    stack.agent.words.clear()
+    assert api.post("storage/reconnect", content=body).status_code in (400, 404, 413)
+    assert set(stack.agent.words) <= {"status", "watch"}
+
+
+def test_actions_are_posts_of_the_signed_in(stack: Stack, api: httpx.Client) -> None:
+    assert api.get("storage/retry").status_code == 405
+    assert httpx.post(f"{api.base_url}storage/retry").status_code == 403

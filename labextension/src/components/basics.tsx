@@ -27,11 +27,54 @@ export function IconButton(props: {
   );
 }
 
-export function LinkButton(props: { label: string; onClick: () => void }): JSX.Element {
+/** Words to press; while what they started is on its way, they cannot be pressed again. */
+export function LinkButton(props: {
+  label: string;
+  name?: string;
+  onClick: () => void | Promise<unknown>;
+}): JSX.Element {
+  const [busy, setBusy] = React.useState(false);
+  const onClick = () => {
+    const work = props.onClick();
+    if (work) {
+      setBusy(true);
+      void work.finally(() => setBusy(false));
+    }
+  };
   return (
-    <button type="button" className="jp-Naas-link" onClick={props.onClick}>
+    <button
+      type="button"
+      className="jp-Naas-link"
+      aria-label={props.name}
+      aria-disabled={busy}
+      onClick={busy ? undefined : onClick}
+    >
       {props.label}
     </button>
+  );
+}
+
+/** A share of something, in percent; the number stands beside it. */
+export function Meter(props: {
+  percent: number;
+  name: string;
+  text: string;
+  look?: 'warn' | 'busy';
+}): JSX.Element {
+  const { percent, name, text, look } = props;
+  const shown = Math.min(100, Math.max(0, percent));
+  return (
+    <span
+      className={`jp-Naas-meter ${look ? `jp-mod-${look}` : ''}`}
+      role={look === 'busy' ? 'progressbar' : 'meter'}
+      aria-label={name}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={shown}
+      aria-valuetext={text}
+    >
+      <i style={{ width: `${shown}%` }} />
+    </span>
   );
 }
 

@@ -1,19 +1,15 @@
 import { CommandRegistry } from '@lumino/commands';
+import { ISignal } from '@lumino/signaling';
 import React from 'react';
 
-import type { IFolder } from '../documents';
 import type { NaasModel } from '../model';
 import type { ILanguage } from '../words';
 
-/** What the parts of the panel share. */
+/** What our components share. */
 export interface IContext {
   model: NaasModel;
   language: ILanguage;
   commands: CommandRegistry;
-  /** Show a folder's menu below an element, which gets the focus back. */
-  openFolderMenu(folder: IFolder, anchor: HTMLElement): void;
-  /** Show the panel's own menu. */
-  openPanelMenu(anchor: HTMLElement): void;
 }
 
 const Context = React.createContext<IContext | null>(null);
@@ -23,13 +19,13 @@ export const ContextProvider = Context.Provider;
 export function useNaas(): IContext {
   const context = React.useContext(Context);
   if (context === null) {
-    throw new Error('outside of the panel');
+    throw new Error('outside of our widgets');
   }
   return context;
 }
 
-/** Draw again whenever the model changes. */
-export function useChanges(model: NaasModel): void {
+/** Draw again whenever a model changes. */
+export function useChanges<T>(model: { changed: ISignal<T, void> }): void {
   const [, draw] = React.useReducer((n: number) => n + 1, 0);
   React.useEffect(() => {
     model.changed.connect(draw);

@@ -1,13 +1,18 @@
 import { ellipsesIcon, folderIcon } from '@jupyterlab/ui-components';
+import { CommandRegistry } from '@lumino/commands';
 import React from 'react';
 
-import type { IFolder } from '../documents';
+import { placeOf } from '../buckets/keys';
+import type { IFolder, IStorageStatus, IUsage } from '../documents';
+import { age, count } from '../formats';
 import { StateIcon } from '../icons';
 import { nextRow } from '../keyboard';
-import { folderState, rights } from '../states';
+import { commandEntry, openMenu } from '../menu';
+import { Level, level, levelState, ownFolder, percent, used } from '../quota';
+import { folderState, IShown, rights } from '../states';
 import { CommandIDs } from '../tokens';
-import { told } from '../words';
-import { Age, IconButton, Name } from './basics';
+import { IWords, told } from '../words';
+import { Age, IconButton, Meter, Name } from './basics';
 import { useNaas } from './context';
 
 /** A folder's path as people write it in a notebook. */
@@ -15,10 +20,50 @@ export function shownPath(folder: IFolder): string {
   return folder.browser_path ?? folder.path;
 }
 
+/** How a folder is shown; one's own bucket that is nearly full says so when nothing worse is to say. */
+function stateOf(folder: IFolder, usage: IUsage | null, trans: IWords): IShown {
+  const reached = level(usage);
+  return folder.state === 'ok' && reached > 0
+    ? levelState(reached as Exclude<Level, 0>, trans)
+    : folderState(folder.state, trans);
+}
+
+/** The quota of one's own bucket, grey until 80 %. */
+function Quota({ usage, now }: { usage: IUsage; now: Date }): JSX.Element {
+  const { language } = useNaas();
+  const { trans, tag } = language;
+  const text = used(usage, language);
+  const share = percent(usage);
+  const parts = [
+    text,
+    usage.objects === null
+      ? ''
+      : trans._n('1 object', '%2 objects', usage.objects, count(usage.objects, tag)),
+    trans.__('counted %1', age(new Date(usage.at), now, language))
+  ];
+  return (
+    <div
+      className="jp-Naas-quota"
+      title={parts.filter(part => part !== '').join(' · ')}
+      data-testid="naas-quota"
+    >
+      {share === null ? null : (
+        <Meter
+          percent={share}
+          name={trans.__('Used of your bucket')}
+          text={text}
+          look={share >= 80 ? 'warn' : undefined}
+        />
+      )}
+      <span className="jp-Naas-quotaText">{text}</span>
+    </div>
+  );
+}
+
 /** The second line: rights, then what is to be known of its state. */
-function Detail({ folder, now }: { folder: IFolder; now: Date }): JSX.Element {
+function Detail({ folder, usage, now }: { folder: IFolder; usage: IUsage | null; now: Date }): JSX.Element {
   const { trans } = useNaas().language;
-  const { look, word } = folderState(folder.state, trans);
+  const { look, word } = stateOf(folder, usage, trans);
   const since =
     look === 'ok' && folder.checked_at !== null ? (
       <Age at={new Date(folder.checked_at)} now={now} text={age => trans.__('checked %1', age)} />
@@ -35,22 +80,38 @@ function Detail({ folder, now }: { folder: IFolder; now: Date }): JSX.Element {
       {look === 'bad' && folder.reason ? (
         <div className="jp-Naas-cause">{told(folder.reason, trans)}</div>
       ) : null}
+      {usage !== null ? <Quota usage={usage} now={now} /> : null}
     </>
   );
 }
 
+function openFolderMenu({ name }: IFolder, anchor: HTMLElement, commands: CommandRegistry): void {
+  const entry = (id: string) => commandEntry(commands, id, { name });
+  openMenu(anchor, [
+    entry(CommandIDs.openFolder),
+    commandEntry(commands, CommandIDs.browseBuckets, { ...placeOf(name) }),
+    null,
+    entry(CommandIDs.copyPath),
+    entry(CommandIDs.insertCode),
+    null,
+    entry(CommandIDs.usage),
+    entry(CommandIDs.reconnect)
+  ]);
+}
+
 function Row(props: {
   folder: IFolder;
+  usage: IUsage | null;
   now: Date;
   active: boolean;
   onFocus: () => void;
   index: number;
 }): JSX.Element {
-  const { language, commands, openFolderMenu } = useNaas();
+  const { language, commands } = useNaas();
   const { trans } = language;
-  const { folder } = props;
+  const { folder, usage } = props;
   const path = shownPath(folder);
-  const { look, word } = folderState(folder.state, trans);
+  const { look, word } = stateOf(folder, usage, trans);
   const open = () => void commands.execute(CommandIDs.openFolder, { name: folder.name });
   const reachable = commands.isEnabled(CommandIDs.openFolder, { name: folder.name });
   return (
@@ -66,7 +127,7 @@ function Row(props: {
       onClick={reachable ? open : undefined}
       onContextMenu={event => {
         event.preventDefault();
-        openFolderMenu(folder, event.currentTarget);
+        openFolderMenu(folder, event.currentTarget, commands);
       }}
     >
       <StateIcon look={look} />
@@ -74,7 +135,7 @@ function Row(props: {
         <div className="jp-Naas-title">
           <Name text={path} />
         </div>
-        <Detail folder={folder} now={props.now} />
+        <Detail folder={folder} usage={usage} now={props.now} />
       </div>
       <div role="gridcell" className="jp-Naas-actions" onClick={event => event.stopPropagation()}>
         {reachable ? (
@@ -88,7 +149,7 @@ function Row(props: {
         <IconButton
           icon={ellipsesIcon}
           name={trans.__('More for %1', path)}
-          onClick={event => openFolderMenu(folder, event.currentTarget)}
+          onClick={event => openFolderMenu(folder, event.currentTarget, commands)}
           tabIndex={-1}
         />
       </div>
@@ -97,8 +158,10 @@ function Row(props: {
 }
 
 /** The folders: one stop for Tab, arrows and letters inside. */
-export function FolderGrid({ folders, now }: { folders: IFolder[]; now: Date }): JSX.Element {
-  const { language, openFolderMenu } = useNaas();
+export function FolderGrid({ status, now }: { status: IStorageStatus; now: Date }): JSX.Element {
+  const { language, commands } = useNaas();
+  const { folders, usage } = status;
+  const own = ownFolder(status);
   const [active, setActive] = React.useState(0);
   const grid = React.useRef<HTMLDivElement>(null);
   const current = Math.min(active, folders.length - 1);
@@ -107,7 +170,7 @@ export function FolderGrid({ folders, now }: { folders: IFolder[]; now: Date }):
     const row = grid.current?.children[current] as HTMLElement;
     if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) {
       event.preventDefault();
-      openFolderMenu(folders[current], row);
+      openFolderMenu(folders[current], row, commands);
       return;
     }
     if (event.altKey || event.ctrlKey || event.metaKey || event.target !== row) {
@@ -141,6 +204,7 @@ export function FolderGrid({ folders, now }: { folders: IFolder[]; now: Date }):
         <Row
           key={folder.name}
           folder={folder}
+          usage={folder === own ? usage : null}
           now={now}
           index={index}
           active={index === current}

@@ -1,6 +1,8 @@
 import { ellipsesIcon, refreshIcon, usersIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
+import { commandEntry, openMenu } from '../menu';
+import { CommandIDs } from '../tokens';
 import { IconButton } from './basics';
 import { useChanges, useNaas, useNow } from './context';
 import { Services } from './services';
@@ -13,7 +15,7 @@ export interface IOpen {
 }
 
 function Header(): JSX.Element {
-  const { language, model, openPanelMenu } = useNaas();
+  const { language, model, commands } = useNaas();
   const { trans } = language;
   const me = model.me.data;
   return (
@@ -29,7 +31,14 @@ function Header(): JSX.Element {
       <IconButton
         icon={ellipsesIcon}
         name={trans.__('More')}
-        onClick={event => openPanelMenu(event.currentTarget)}
+        onClick={event =>
+          openMenu(
+            event.currentTarget,
+            [CommandIDs.browseBuckets, CommandIDs.insertCode, CommandIDs.showStatus, CommandIDs.about].map(
+              id => commandEntry(commands, id)
+            )
+          )
+        }
       />
     </div>
   );

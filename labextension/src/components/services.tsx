@@ -67,7 +67,7 @@ export function Services(props: { open: boolean; onToggle: () => void; now: Date
           </ul>
         ) : null}
         {props.open && view.kind !== 'loading' && view.failure !== null ? (
-          <Failure title={text + '.'} failure={view.failure} />
+          <Failure title={text + '.'} failure={view.failure} retry={() => model.refresh()} />
         ) : null}
       </div>
       <button

@@ -54,11 +54,16 @@ export function Loading({
 }
 
 /** Nothing to show, and that is in order: what belongs here, in a sentence. */
-export function Empty(props: { title: string; children: React.ReactNode }): JSX.Element {
+export function Empty(props: {
+  title: string;
+  children: React.ReactNode;
+  action?: React.ReactNode;
+}): JSX.Element {
   return (
     <div className="jp-Naas-empty" data-testid="naas-empty">
       <b>{props.title}</b>
       <p>{props.children}</p>
+      {props.action}
     </div>
   );
 }
@@ -71,22 +76,22 @@ function details(failure: IFailure): string {
   ].join('\n');
 }
 
-/** What went wrong, what goes on regardless, and the next step. */
+/** What went wrong, what goes on regardless, and the next step. Parameters: `retry`, asks for what is missing. */
 export function Failure(props: {
   title: string;
   failure: IFailure;
+  retry: () => Promise<unknown>;
   children?: React.ReactNode;
 }): JSX.Element {
-  const { language, model } = useNaas();
-  const { trans } = language;
-  const { failure } = props;
+  const { trans } = useNaas().language;
+  const { failure, retry } = props;
   return (
     <div data-testid="naas-error">
       <Note
         kind="bad"
         actions={
           <>
-            <LinkButton label={trans.__('Try again')} onClick={() => void model.refresh()} />
+            <LinkButton label={trans.__('Try again')} onClick={retry} />
             <LinkButton
               label={trans.__('Copy details')}
               onClick={() => Clipboard.copyToSystem(details(failure))}
@@ -102,20 +107,21 @@ export function Failure(props: {
 }
 
 /** The last data are shown below, and this is how old they are. */
-export function Stale(props: { receivedAt: Date; now: Date }): JSX.Element {
-  const { language, model } = useNaas();
-  const { trans, tag } = language;
+export function Stale(props: {
+  receivedAt: Date;
+  now: Date;
+  retry: () => Promise<unknown>;
+  cause?: string;
+}): JSX.Element {
+  const { trans, tag } = useNaas().language;
   return (
     <div data-testid="naas-stale">
-      <Note
-        kind="warn"
-        actions={<LinkButton label={trans.__('Try again')} onClick={() => void model.refresh()} />}
-      >
+      <Note kind="warn" actions={<LinkButton label={trans.__('Try again')} onClick={props.retry} />}>
         {trans.__('Shown as of %1,', clock(props.receivedAt, tag))}{' '}
         <b>
           <Age at={props.receivedAt} now={props.now} />
         </b>
-        . {trans.__('Not refreshed since.')}
+        . {trans.__('Not refreshed since.')} {props.cause ? told(props.cause, trans) : null}
       </Note>
     </div>
   );

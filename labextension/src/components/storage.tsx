@@ -3,19 +3,22 @@ import React from 'react';
 
 import type { IStorageStatus } from '../documents';
 import { absolute, clock, remaining } from '../formats';
-import { StateIcon } from '../icons';
-import { isDown, isWithout, summary } from '../summary';
+import { bucketIcon, StateIcon } from '../icons';
+import { used } from '../quota';
+import { isDown, isWithout, ISummary, summary } from '../summary';
 import { CommandIDs } from '../tokens';
+import type { ILanguage } from '../words';
 import { told } from '../words';
 import { IconButton, LinkButton, Note } from './basics';
 import { useNaas } from './context';
 import { FolderGrid } from './folders';
 import { Section } from './section';
 import { Empty, Failure, Loading, Stale, WORDS } from './states';
-import { UnsavedNote, Uploads } from './uploads';
+import { UnsavedNotes, Uploads } from './uploads';
 
 /** How long the present credentials last; the agent renews them long before. */
-function Access({ expiresAt, now }: { expiresAt: Date; now: Date }): JSX.Element {
+function Access(props: { expiresAt: Date; endpoint: string; now: Date }): JSX.Element {
+  const { expiresAt, endpoint, now } = props;
   const { language } = useNaas();
   const { trans, tag } = language;
   const left = (expiresAt.getTime() - now.getTime()) / 1000;
@@ -34,8 +37,23 @@ function Access({ expiresAt, now }: { expiresAt: Date; now: Date }): JSX.Element
               : trans.__('ended %1', clock(expiresAt, tag))}
           </div>
         </li>
+        {endpoint ? <Site endpoint={endpoint} /> : null}
       </ul>
     </>
+  );
+}
+
+/** The site in use, said only when it is not the first one. */
+function Site({ endpoint }: { endpoint: string }): JSX.Element {
+  const { trans } = useNaas().language;
+  return (
+    <li className="jp-Naas-row" data-testid="naas-site" title={endpoint}>
+      <StateIcon look="warn" />
+      <div className="jp-Naas-cell">
+        <div className="jp-Naas-title">{trans.__('Another site is in use')}</div>
+        <div className="jp-Naas-detail">{endpoint.replace(/^https?:\/\//, '')}</div>
+      </div>
+    </li>
   );
 }
 
@@ -43,10 +61,7 @@ function DownNote({ status }: { status: IStorageStatus }): JSX.Element {
   const { language, model } = useNaas();
   const { trans } = language;
   return (
-    <Note
-      kind="bad"
-      actions={<LinkButton label={trans.__('Try again')} onClick={() => void model.refresh()} />}
-    >
+    <Note kind="bad" actions={<LinkButton label={trans.__('Try again')} onClick={() => model.refresh()} />}>
       <b>{trans.__('cloud-storage is not connected.')}</b> {told(status.reason, trans)}{' '}
       {trans.__('Your notebook runs; nothing can be written there until it is back.')}
     </Note>
@@ -73,11 +88,11 @@ function Content({ status, now }: { status: IStorageStatus; now: Date }): JSX.El
     <>
       {isDown(status) ? <DownNote status={status} /> : null}
       {status.state === 'draining' || status.state === 'stopped' ? <EndingNote status={status} /> : null}
-      <UnsavedNote status={status} />
+      <UnsavedNotes status={status} />
       <Folders status={status} now={now} />
       <Uploads status={status} />
       {status.credentials_expire_at !== null ? (
-        <Access expiresAt={new Date(status.credentials_expire_at)} now={now} />
+        <Access expiresAt={new Date(status.credentials_expire_at)} endpoint={status.endpoint} now={now} />
       ) : null}
     </>
   );
@@ -89,7 +104,7 @@ function Folders({ status, now }: { status: IStorageStatus; now: Date }): JSX.El
     return (
       <>
         <h3 className="jp-Naas-heading">{trans.__('Folders')}</h3>
-        <FolderGrid folders={status.folders} now={now} />
+        <FolderGrid status={status} now={now} />
       </>
     );
   }
@@ -101,6 +116,14 @@ function Folders({ status, now }: { status: IStorageStatus; now: Date }): JSX.El
       {trans.__('They appear when the server starts with storage.')}
     </Empty>
   );
+}
+
+/** Closed and well, the section says how much is used. */
+function headline(status: IStorageStatus, language: ILanguage): ISummary | null {
+  const state = summary(status, language);
+  return state?.look === 'ok' && status.usage !== null
+    ? { look: 'ok', text: used(status.usage, language) }
+    : state;
 }
 
 /** The first section: notes, folders, uploads, access. */
@@ -115,16 +138,25 @@ export function Storage(props: { open: boolean; onToggle: () => void; now: Date 
       title={trans.__('Storage')}
       open={props.open}
       onToggle={props.onToggle}
-      summary={data ? summary(data.data, language) : null}
+      summary={data ? headline(data.data, language) : null}
       tooltip={data ? trans.__('As of %1', absolute(data.receivedAt, tag)) : undefined}
       tools={
-        commands.isEnabled(CommandIDs.insertCode) ? (
-          <IconButton
-            icon={codeIcon}
-            name={trans.__('Insert code for storage')}
-            onClick={() => void commands.execute(CommandIDs.insertCode)}
-          />
-        ) : null
+        <>
+          {data && data.data.code !== 'no-storage' ? (
+            <IconButton
+              icon={bucketIcon}
+              name={trans.__('Browse buckets')}
+              onClick={() => void commands.execute(CommandIDs.browseBuckets)}
+            />
+          ) : null}
+          {commands.isEnabled(CommandIDs.insertCode) ? (
+            <IconButton
+              icon={codeIcon}
+              name={trans.__('Insert code for storage')}
+              onClick={() => void commands.execute(CommandIDs.insertCode)}
+            />
+          ) : null}
+        </>
       }
     >
       {view.kind === 'loading' ? (
@@ -134,11 +166,17 @@ export function Storage(props: { open: boolean; onToggle: () => void; now: Date 
         />
       ) : null}
       {view.kind === 'error' ? (
-        <Failure title={trans.__('The folders could not be read.')} failure={view.failure}>
+        <Failure
+          title={trans.__('The folders could not be read.')}
+          failure={view.failure}
+          retry={() => model.refresh()}
+        >
           {trans.__('Your files are not affected.')}
         </Failure>
       ) : null}
-      {data?.stale ? <Stale receivedAt={data.receivedAt} now={props.now} /> : null}
+      {data?.stale ? (
+        <Stale receivedAt={data.receivedAt} now={props.now} retry={() => model.refresh()} />
+      ) : null}
       {data ? <Content status={data.data} now={props.now} /> : null}
     </Section>
   );

@@ -4,7 +4,7 @@ import type { IStorageStatus, IUpload } from '../documents';
 import { count, size } from '../formats';
 import { StateIcon } from '../icons';
 import { uploadState } from '../states';
-import { failedUploads } from '../summary';
+import { unsavedByCause } from '../summary';
 import { CommandIDs } from '../tokens';
 import { told } from '../words';
 import { LinkButton, Name, Note } from './basics';
@@ -12,6 +12,8 @@ import { useNaas } from './context';
 
 /** Rows shown; the rest is a number. */
 const MOST = 5;
+/** Names of unsaved files in a note. */
+const NAMED = 3;
 
 function base(name: string): string {
   return name.split('/').pop() || name;
@@ -34,26 +36,35 @@ function Row({ upload }: { upload: IUpload }): JSX.Element {
   );
 }
 
-/** Files that did not reach the store: said first, and never only by a colour. */
-export function UnsavedNote({ status }: { status: IStorageStatus }): JSX.Element | null {
+/** Files that did not reach the store for one cause. */
+function UnsavedNote({ error, failed }: { error: string; failed: IUpload[] }): JSX.Element {
   const { commands, language } = useNaas();
   const { trans, tag } = language;
-  const failed = failedUploads(status);
-  if (failed.length === 0) {
-    return null;
-  }
   const [first] = failed;
   const open = { name: first.folder, file: first.name };
   return (
     <Note
       kind="bad"
       actions={
-        commands.isEnabled(CommandIDs.openFolder, open) ? (
+        <>
           <LinkButton
-            label={trans.__('Show in the file browser')}
-            onClick={() => void commands.execute(CommandIDs.openFolder, open)}
+            label={trans.__('Retry')}
+            name={trans._n(
+              'Retry upload of %3',
+              'Retry %2 uploads',
+              failed.length,
+              count(failed.length, tag),
+              base(first.name)
+            )}
+            onClick={() => commands.execute(CommandIDs.retryUploads)}
           />
-        ) : null
+          {commands.isEnabled(CommandIDs.openFolder, open) ? (
+            <LinkButton
+              label={trans.__('Show in the file browser')}
+              onClick={() => void commands.execute(CommandIDs.openFolder, open)}
+            />
+          ) : null}
+        </>
       }
     >
       <b>
@@ -65,9 +76,29 @@ export function UnsavedNote({ status }: { status: IStorageStatus }): JSX.Element
           base(first.name)
         )}
       </b>{' '}
-      {first.error ? `${told(first.error, trans)} ` : ''}
+      {failed.length > 1 ? <span>{named(failed, tag)} </span> : null}
+      {error ? `${told(error, trans)} ` : ''}
       {trans._n('Your file is kept on this server.', 'Your files are kept on this server.', failed.length)}
     </Note>
+  );
+}
+
+/** Names of the first files: `a.h5, b.h5, c.h5, …`. */
+function named(failed: IUpload[], tag: string): string {
+  const names = failed.slice(0, NAMED).map(({ name }) => base(name));
+  return failed.length > NAMED
+    ? `${names.join(', ')}, …`
+    : `${new Intl.ListFormat(tag, { type: 'unit' }).format(names)}.`;
+}
+
+/** Files that did not reach the store: said first, one note a cause, and never only by a colour. */
+export function UnsavedNotes({ status }: { status: IStorageStatus }): JSX.Element {
+  return (
+    <>
+      {Array.from(unsavedByCause(status), ([error, failed]) => (
+        <UnsavedNote key={error} error={error} failed={failed} />
+      ))}
+    </>
   );
 }
 

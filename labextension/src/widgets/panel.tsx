@@ -1,16 +1,14 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
-import { Menu } from '@lumino/widgets';
 import React from 'react';
 
-import { ContextProvider, IContext } from '../components/context';
+import { ContextProvider } from '../components/context';
 import { IOpen, Panel } from '../components/panel';
-import type { IFolder } from '../documents';
 import { cloudIcon } from '../icons';
 import { NaasModel } from '../model';
 import { summary } from '../summary';
-import { CommandIDs, PANEL_ID } from '../tokens';
+import { PANEL_ID } from '../tokens';
 import type { ILanguage } from '../words';
 
 const BADGE = 'jp-mod-naasBadge';
@@ -24,12 +22,6 @@ export class NaasPanel extends ReactWidget {
     this.title.icon = cloudIcon;
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', options.language.trans.__('NaaS'));
-    this.menu = new Menu({ commands: options.commands });
-    this.context = {
-      ...options,
-      openFolderMenu: (folder, anchor) => this.openFolderMenu(folder, anchor),
-      openPanelMenu: anchor => this.openPanelMenu(anchor)
-    };
     options.model.changed.connect(this.updateBadge, this);
     this.updateBadge();
   }
@@ -57,7 +49,7 @@ export class NaasPanel extends ReactWidget {
 
   protected override render(): JSX.Element {
     return (
-      <ContextProvider value={this.context}>
+      <ContextProvider value={this.options}>
         <Panel open={this.open} onOpen={open => this.setOpen(open)} />
       </ContextProvider>
     );
@@ -102,30 +94,8 @@ export class NaasPanel extends ReactWidget {
       : language.trans.__('NaaS: storage and services');
   }
 
-  private openFolderMenu(folder: IFolder, anchor: HTMLElement): void {
-    const args = { name: folder.name };
-    this.showMenu(anchor, [CommandIDs.openFolder, CommandIDs.copyPath, CommandIDs.insertCode], args);
-  }
-
-  private openPanelMenu(anchor: HTMLElement): void {
-    this.showMenu(anchor, [CommandIDs.insertCode, CommandIDs.showStatus, CommandIDs.about], {});
-  }
-
-  private showMenu(anchor: HTMLElement, commands: string[], args: { name?: string }): void {
-    this.menu.clearItems();
-    commands.forEach(command => this.menu.addItem({ command, args: { ...args, menu: true } }));
-    const { left, bottom } = anchor.getBoundingClientRect();
-    this.menu.aboutToClose.connect(function back(menu) {
-      menu.aboutToClose.disconnect(back);
-      anchor.focus();
-    });
-    this.menu.open(left, bottom);
-  }
-
   private open: IOpen = { storage: true, services: false };
   private lastFocus: HTMLElement | null = null;
-  private readonly menu: Menu;
-  private readonly context: IContext;
 }
 
 export namespace NaasPanel {
