@@ -11,14 +11,14 @@ export NPM_CONFIG_UPDATE_NOTIFIER := false
 PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud tests setup.py
 LAB_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path 'labextension/lib/*' 2>/dev/null)
 
-.PHONY: help install install-test up lint format check test ui-check screenshots reference clean
+.PHONY: help install install-test up lint format check test faults soak ui-check screenshots reference clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/.stamp-system $(VENV)/.stamp-python $(VENV)/.stamp-node $(VENV)/.stamp-lab ## everything `naas up` needs; does nothing twice
 
-install-test: install $(VENV)/.stamp-test ## also what the tests need (Chromium)
+install-test: install $(VENV)/.stamp-test ## also what the tests need (Chromium, Ceph)
 
 up: install ## start the service; Ctrl-C stops it
 	@$(BIN)/naas up
@@ -43,7 +43,7 @@ $(VENV)/.stamp-node: local_cloud/package-lock.json tools/node.sh | $(VENV)/.stam
 	@cd local_cloud && npm ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
-$(VENV)/.stamp-lab: yarn.lock package.json $(LAB_SOURCES) | $(VENV)/.stamp-node
+$(VENV)/.stamp-lab: yarn.lock package.json tools/link-labextension.sh server_extension/ipython_config.py $(LAB_SOURCES) | $(VENV)/.stamp-node
 	@echo "Building the Lab extension"
 	@jlpm install --immutable >$(VENV)/jlpm.log 2>&1 || { tail -30 $(VENV)/jlpm.log; exit 1; }
 	@jlpm build:prod >$(VENV)/jlpm.log 2>&1 || { tail -30 $(VENV)/jlpm.log; exit 1; }
@@ -51,7 +51,7 @@ $(VENV)/.stamp-lab: yarn.lock package.json $(LAB_SOURCES) | $(VENV)/.stamp-node
 	@touch $@
 
 $(VENV)/.stamp-test: tools/system-packages.sh | $(VENV)/.stamp-python
-	@tools/system-packages.sh chromium fonts-inter $${CI:+postgresql}
+	@tools/system-packages.sh chromium fonts-inter radosgw ceph-mon ceph-osd ceph-common $${CI:+postgresql}
 	@touch $@
 
 lint: ## style of Python and TypeScript
@@ -74,6 +74,12 @@ check: install lint ui-check ## lint, types and unit tests, under three minutes
 test: install-test lint ui-check ## everything
 	$(BIN)/mypy
 	tools/run-tests.sh
+
+faults: install-test ## the whole fault table on both stores, real durations and a 5 GB file (about an hour)
+	NAAS_FAULTS=full $(BIN)/pytest tests/faults
+
+soak: install-test ## read and write for SOAK_MINUTES (30) over short credentials, on both stores
+	SOAK_MINUTES=$${SOAK_MINUTES:-30} $(BIN)/pytest -s tests/faults/test_soak.py
 
 screenshots: install-test ## the pictures of README and docs, taken anew by the browser tests
 	NAAS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/e2e/test_browser.py

@@ -1,13 +1,21 @@
-"""Fixtures of the tests that need the whole product: one `naas up` for all of them, with short timers."""
+"""Fixtures of many rooms: the whole product (one `naas up` for all, with short timers), and the namespace of mounts."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ceph import shared_cluster
 from hub_session import HubSession
+from naas_local.ceph import CephStore
+from naas_local.view import private_namespace
 from product import ACCESS_AGE, Product, naas_up
+from storage_world import REPOSITORY
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +24,20 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder: Path = tmp_path_factory.mktemp("product")
     with naas_up(folder, {"iam": {"auth_refresh_age": ACCESS_AGE}}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def ceph_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephStore]:
+    """A Ceph cluster with two gateways; use `ceph`, which is empty."""
+    with shared_cluster(tmp_path_factory.mktemp("ceph")) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def ceph(ceph_cluster: CephStore) -> CephStore:
+    """The cluster, emptied for each module: no people, roles, trusted issuers or objects of another's tests."""
+    ceph_cluster.clear()
+    return ceph_cluster
 
 
 @pytest.fixture
@@ -36,3 +58,24 @@ def person(product: Product) -> Iterator[Callable[[str], HubSession]]:
         ):
             session.stop_server()
         session.http.close()
+
+
+@pytest.fixture(scope="session")
+def root_folder() -> Iterator[Path]:
+    """A folder that any uid may pass through; pytest's own is private."""
+    folder = Path(tempfile.mkdtemp(prefix="naas-storage-tests-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def namespace(root_folder: Path) -> Iterator[int]:
+    """A private mount namespace, as a descriptor."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    descriptor = private_namespace([root_folder, REPOSITORY, Path(sys.base_prefix), Path(sys.prefix)])
+    yield descriptor
+    os.close(descriptor)

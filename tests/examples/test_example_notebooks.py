@@ -103,3 +103,4 @@ def test_the_three_doors_to_the_store(store: EmbeddedStore, tmp_path: Path, monk
     assert "storage-example/hello.txt" in printed
     assert "my part of scratch: ['alice/for-you.txt']" in printed
     assert "somebody else's part: AccessDenied" in printed
+    assert "open until 20" in printed

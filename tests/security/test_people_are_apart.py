@@ -28,7 +28,9 @@ def both(person: Callable[[str], HubSession]) -> Iterator[tuple[Kernel, Kernel]]
             "(home/'cloud-storage'/'scratch-alice'/'x').write_text('for all')\n"
             "(home/'local'/'draft').write_text('mine')"
         )
-        bob.run("import os, pathlib, naas_storage\nhome = pathlib.Path.home()\ns3 = naas_storage.boto3_client()")
+        bob.run(
+            "import os, pathlib, naas_storage\nhome = pathlib.Path.home()\ns3 = naas_storage.session().client('s3')"
+        )
         yield alice, bob
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,33 +9,13 @@ from typing import Any
 
 import pytest
 from naas_local.store import embedded_store
-from naas_local.view import private_namespace
-from storage_world import REPOSITORY, Gateway, SessionStore, Store, World, wait_for
+from storage_world import Gateway, SessionStore, Store, World, wait_for
 from token_issuer import TokenIssuer
 
 
 @pytest.fixture(scope="session")
 def wait() -> Callable[..., Any]:
     return wait_for
-
-
-@pytest.fixture(scope="session")
-def root_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="naas-storage-tests-"))
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def namespace(root_folder: Path) -> Iterator[int]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    descriptor = private_namespace([root_folder, REPOSITORY, Path(sys.base_prefix), Path(sys.prefix)])
-    yield descriptor
-    os.close(descriptor)
 
 
 @pytest.fixture
@@ -92,11 +69,22 @@ def sessions(namespace: int, data: Path) -> Iterator[World]:
             gateway.close()
 
 
+OPEN_DEVICE = """
+import os, stat, subprocess
+if stat.S_IMODE(os.stat('/dev/fuse').st_mode) != 0o666:
+    os.mknod({node!r}, 0o666 | stat.S_IFCHR, os.makedev(10, 229))
+    os.chmod({node!r}, 0o666)
+    subprocess.run(['mount', '--bind', {node!r}, '/dev/fuse'], check=True)
+"""
+"""As udev makes it on a person's machine; in the namespace of the tests alone."""
+
+
 @pytest.fixture
 def laptop(namespace: int, data: Path, store: Store, gateway: Gateway) -> Iterator[World]:
     """A world without helper: the way of a person who is not root. fusermount3 wants an entry in passwd, so it is `nobody`."""
     world = World(data, store, gateway, namespace, person=65534, restricted=False)
     try:
+        assert world.run(OPEN_DEVICE.format(node=str(data / "fuse")), uid=0) == ""
         yield world
     finally:
         world.close()

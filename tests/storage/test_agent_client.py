@@ -95,6 +95,7 @@ def test_without_an_agent_it_says_so(tmp_path):
         ("StatusCode: 403, RequestID: , api error QuotaExceeded: Unknown", FolderState.REFUSED, "QuotaExceeded", True),
         ("StatusCode: 403, api error InvalidAccessKeyId: x", FolderState.REFUSED, "InvalidAccessKeyId", True),
         ("StatusCode: 403, something without a code", FolderState.REFUSED, "AccessDenied", True),
+        ("StatusCode: 403, api error RequestTimeTooSkewed: x", FolderState.DOWN, "clock-wrong", True),
         ("StatusCode: 404, api error NoSuchBucket: x", FolderState.DOWN, "NoSuchBucket", True),
         ("StatusCode: 503, api error SlowDown: x", FolderState.DOWN, "SlowDown", False),
         (

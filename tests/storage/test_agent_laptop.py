@@ -64,8 +64,8 @@ def test_without_fuse_it_says_so_and_keeps_credentials_fresh(laptop, wait):
     """As on a machine without the package fuse3: the notebook still has fsspec."""
     plan = laptop.plan(None)
     agent = laptop.start_agent(plan, "env", "PATH=/nonexistent")
-    status = agent.wait(lambda status: status.state == "degraded", "degraded", 5)
-    assert status.code == "no-fuse"
+    status = agent.wait(lambda status: status.code == "no-fuse", "the cause")
+    assert status.state == "degraded"
     assert "fuse3" in status.reason
     assert "naas_storage.filesystem()" in status.reason
     wait((plan.run / "access.json").exists, "credentials are there")

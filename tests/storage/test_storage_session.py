@@ -53,7 +53,7 @@ def test_folders_are_where_the_plan_says(run):
 
 def test_boto3_reads_and_writes(run, store, gateway):
     renew(run, gateway)
-    s3 = naas_storage.boto3_client()
+    s3 = naas_storage.session().client("s3")
     assert s3.get_object(Bucket="alice", Key="welcome.txt")["Body"].read() == b"hello alice\n"
     s3.put_object(Bucket="alice", Key="by-boto3.txt", Body=b"words")
     assert store.text("alice/by-boto3.txt") == "words"
@@ -74,7 +74,7 @@ def test_a_session_follows_renewed_credentials(run, store, gateway, way):
     gateway.key, gateway.life = "a-key-the-store-does-not-know", 600.0
     renew(run, gateway)
     if way == "boto3":
-        client = naas_storage.boto3_client()
+        client = naas_storage.session().client("s3")
 
         def listed() -> object:
             return client.list_objects_v2(Bucket="alice")["KeyCount"]
@@ -99,7 +99,7 @@ def test_outside_a_server_it_says_where_it_works(monkeypatch):
 
 def test_without_credentials_it_says_where_to_look(run):
     with pytest.raises(Unavailable, match="no credentials for the object store"):
-        naas_storage.boto3_client()
+        naas_storage.session().client("s3")
 
 
 def test_the_file_is_private_and_its_expiry_early(run, gateway):

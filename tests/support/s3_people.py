@@ -9,6 +9,7 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from naas_client.models import S3Credentials
 
 REGION = "us-east-1"
 NO_RETRY = {"max_attempts": 1, "mode": "standard"}
@@ -37,6 +38,12 @@ def s3_client(url: str, credentials: dict[str, Any], **config: Any) -> Any:
         aws_session_token=credentials["SessionToken"],
         config=Config(**given),
     )
+
+
+def own_client(given: S3Credentials) -> Any:
+    """boto3 with credentials that the gateway gave."""
+    keys = (given.access_key_id, given.secret_access_key, given.session_token)
+    return s3_client(given.endpoint, dict(zip(("AccessKeyId", "SecretAccessKey", "SessionToken"), keys, strict=True)))
 
 
 def refusal(call: Callable[[], Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import datetime as dt
 import http.server
 import json
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
 from naas_client.errors import Unavailable
 from naas_client.models import Folder, StorageStatus
@@ -41,7 +43,7 @@ FOLDERS = [
     Folder(name="scratch-alice", bucket="scratch", prefix="alice"),
 ]
 QUICK = Timings(
-    poll=0.1, hang_limit=1.5, check=0.3, check_limit=3, start_limit=10, retry_limit=1, drain_limit=10, lock_limit=1
+    poll=0.1, hang_limit=3, check=0.3, check_limit=3, start_limit=10, retry_limit=1, drain_limit=10, lock_limit=1
 )
 
 
@@ -67,6 +69,14 @@ class Store:
     def stop(self) -> None:
         self._running.close()
 
+    def twin(self) -> Store:
+        """Another server for the same buckets: the second site."""
+        twin = copy.copy(self)
+        twin.port = free_port()
+        twin.url = f"http://127.0.0.1:{twin.port}"
+        twin._running = contextlib.ExitStack()
+        return twin
+
     def text(self, path: str) -> str | None:
         file = self.data / path
         return file.read_text() if file.is_file() else None
@@ -79,6 +89,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         gateway = self.gateway
         gateway.asked.append(self.headers.get("Authorization", ""))
         self._send(*gateway.answer())
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/storage/usage") and self.gateway.usage is not None:
+            self._send(200, self.gateway.usage)
+        else:
+            self._send(404, {"error": {"code": "usage-unknown", "message": "The store does not tell."}})
 
     def _send(self, status: int, document: dict[str, Any]) -> None:
         body = json.dumps(document).encode()
@@ -93,12 +109,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Gateway:
-    """Answers ``POST …/s3-credentials`` as the gateway does, by default with the store's permanent key; a test chooses its life."""
+    """Answers ``POST …/s3-credentials`` as the gateway does, by default with the store's permanent key; a test chooses its life.
+
+    ``GET …/storage/usage`` is answered with ``usage``; None: the store does not tell.
+    """
 
     def __init__(self, endpoint: str, issue: Callable[[], dict[str, str]] | None = None) -> None:
         self.issue = issue or self._permanent
         self.endpoint, self.life, self.refusal = endpoint, 3600.0, None
         self.key = KEY
+        self.usage: dict[str, Any] | None = None
         self.asked: list[str] = []
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gateway": self}))
         self.url = f"http://127.0.0.1:{self.server.server_port}/services/naas/api/v1"
@@ -271,7 +291,7 @@ class AgentProcess:
     def status(self) -> StorageStatus:
         return asyncio.run(self.client.status())
 
-    def wait(self, condition: Callable[[StorageStatus], Any], what: str, limit: float = 15) -> StorageStatus:
+    def wait(self, condition: Callable[[StorageStatus], Any], what: str, limit: float = 60) -> StorageStatus:
         """The first status for which a condition holds."""
         last: list[StorageStatus] = []
 
@@ -334,17 +354,35 @@ class SessionStore:
     text = Store.text
 
     def session(self) -> dict[str, str]:
-        """What the gateway does for alice (AssumeRoleWithWebIdentity); boto3 would refuse lives below 900 s."""
-        form = {
-            "Action": "AssumeRoleWithWebIdentity",
-            "Version": "2011-06-15",
-            "RoleArn": self.embedded.role_arn,
-            "RoleSessionName": "alice",
-            "DurationSeconds": str(self.seconds),
-            "WebIdentityToken": self.issuer.token("alice"),
-        }
-        answer = httpx.post(f"{self.url}/", data=form).raise_for_status().text
-        found = dict(re.findall(r"<(AccessKeyId|SecretAccessKey|SessionToken|Expiration)>([^<]+)<", answer))
-        names = {"AccessKeyId": "access_key_id", "SecretAccessKey": "secret_access_key"}
-        names |= {"SessionToken": "session_token", "Expiration": "expires_at"}
-        return {names[key]: value for key, value in found.items()}
+        """What the gateway does for alice."""
+        return sts_session(self.url, self.embedded.role_arn, self.issuer.token("alice"), self.seconds)
+
+    def make_bucket(self, name: str) -> None:
+        """As alice."""
+        session = self.session()
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=session["access_key_id"],
+            aws_secret_access_key=session["secret_access_key"],
+            aws_session_token=session["session_token"],
+        )
+        client.create_bucket(Bucket=name)
+
+
+def sts_session(url: str, role_arn: str, token: str, seconds: int) -> dict[str, str]:
+    """Credentials from AssumeRoleWithWebIdentity, in the gateway's words; boto3 would refuse lives below 900 s."""
+    form = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": "2011-06-15",
+        "RoleArn": role_arn,
+        "RoleSessionName": "alice",
+        "DurationSeconds": str(seconds),
+        "WebIdentityToken": token,
+    }
+    answer = httpx.post(f"{url}/", data=form).raise_for_status().text
+    found = dict(re.findall(r"<(AccessKeyId|SecretAccessKey|SessionToken|Expiration)>([^<]+)<", answer))
+    names = {"AccessKeyId": "access_key_id", "SecretAccessKey": "secret_access_key"}
+    names |= {"SessionToken": "session_token", "Expiration": "expires_at"}
+    return {names[key]: value for key, value in found.items()}

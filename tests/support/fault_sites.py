@@ -1,0 +1,102 @@
+"""The stores on which the fault table is run: what may be done to them, and alice's way in."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Protocol
+
+import httpx
+from ceph import personal_role
+from naas_local.ceph import CephStore
+from naas_local.parts import running
+from naas_local.store import EmbeddedStore
+from s3_people import s3_client
+from storage_world import Gateway, sts_session
+from token_issuer import TokenIssuer
+
+BUCKET = "alice"
+
+
+class Site(Protocol):
+    """A store with a bucket for alice. `stop` is the crash of what serves S3, `start` its return on the same address."""
+
+    url: str
+    provider: str
+    """rclone's name for the kind of store."""
+
+    def session(self, url: str, seconds: int) -> dict[str, str]:
+        """Credentials for alice from the STS at an address (the store's own, or a proxy's)."""
+
+    def stop(self) -> None: ...
+
+    def start(self) -> None: ...
+
+
+class EmbeddedSite:
+    """The embedded store."""
+
+    provider = "Rclone"
+
+    def __init__(self, store: EmbeddedStore, issuer: TokenIssuer) -> None:
+        self.store, self.issuer, self.url = store, issuer, store.url
+        self._again = contextlib.ExitStack()
+        as_alice(self).create_bucket(Bucket=BUCKET)
+
+    def session(self, url: str, seconds: int) -> dict[str, str]:
+        return sts_session(url, self.store.role_arn, self.issuer.token("alice"), seconds)
+
+    def stop(self) -> None:
+        self._again.close()
+        self.store.part.kill()
+
+    def start(self) -> None:
+        self._again.enter_context(running(self.store.spec, self.store.data.parent / "logs"))
+
+    def end(self) -> None:
+        """End what `start` started."""
+        self._again.close()
+
+
+class CephSite:
+    """Ceph; its gateway is what stops."""
+
+    provider = "Ceph"
+
+    def __init__(self, store: CephStore, issuer: TokenIssuer) -> None:
+        self.store, self.issuer, self.url = store, issuer, store.url
+        store.client().create_bucket(Bucket=BUCKET)
+        self.role = personal_role(store, f"{issuer.url}/", "alice")
+
+    def session(self, url: str, seconds: int) -> dict[str, str]:
+        return sts_session(url, self.role, self.issuer.token("alice"), seconds)
+
+    def stop(self) -> None:
+        self.store.rgw.stop()
+
+    def start(self) -> None:
+        self.store.rgw.start()
+
+
+def as_alice(site: Site) -> Any:
+    """boto3 as alice, straight to the store."""
+    session = site.session(site.url, 3600)
+    credentials = {
+        "AccessKeyId": session["access_key_id"],
+        "SecretAccessKey": session["secret_access_key"],
+        "SessionToken": session["session_token"],
+    }
+    return s3_client(site.url, credentials, retries={"max_attempts": 5, "mode": "standard"})
+
+
+class SessionGateway(Gateway):
+    """Gives a store's sessions of ``seconds``, and says as our gateway does that STS does not answer."""
+
+    def __init__(self, site: Site, endpoint: str, sts: str) -> None:
+        self.seconds = 3600
+        super().__init__(endpoint, lambda: site.session(sts, self.seconds))
+
+    def answer(self) -> tuple[int, dict[str, Any]]:
+        try:
+            return super().answer()
+        except httpx.HTTPError:
+            return 503, {"error": {"code": "sts-down", "message": "The object store gives no credentials just now."}}
