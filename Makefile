@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 
-PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud tests setup.py
+PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud tests benchmarks setup.py
 LAB_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path 'labextension/lib/*' 2>/dev/null)
 
 .PHONY: help install install-test up lint format check test faults soak ui-check screenshots reference clean
@@ -75,7 +75,7 @@ test: install-test lint ui-check ## everything
 	$(BIN)/mypy
 	tools/run-tests.sh
 
-faults: install-test ## the whole fault table on both stores, real durations and a 5 GB file (about an hour)
+faults: install-test ## the whole fault table on both stores, real durations and a 5 GiB file (about an hour)
 	NAAS_FAULTS=full $(BIN)/pytest tests/faults
 
 soak: install-test ## read and write for SOAK_MINUTES (30) over short credentials, on both stores

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points, version
 import click
 
 from naas_client.errors import NaasError
+from naas_client.terminal import plain
 
 
 class Commands(click.Group):
@@ -36,7 +37,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except NaasError as error:
-            raise click.ClickException(error.message) from error
+            raise click.ClickException(plain(error.message)) from error
 
 
 @click.group(cls=Commands)

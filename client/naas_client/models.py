@@ -239,7 +239,9 @@ class BackupSettings(Document):
         max_length=100,
         description="left out, as patterns below the home (https://rclone.org/filtering/), e.g. `/local/big/**`",
     )
-    ping_url: str = Field(default="", max_length=500, description="address of a healthcheck: told of start, end and failure")
+    ping_url: str = Field(
+        default="", max_length=500, description="address of a healthcheck: told of start, end and failure"
+    )
 
     @field_validator("exclude")
     @classmethod

@@ -41,8 +41,13 @@ def connect(path: Path, timeout: float = 0) -> socket.socket:
 
 def peer_of(channel: socket.socket) -> tuple[int, int]:
     """Uid and gid of the process at the other end, as the kernel knows them (unix(7), SO_PEERCRED)."""
-    _, uid, gid = struct.unpack("iII", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return uid, gid
+    return process_of(channel)[1:]
+
+
+def process_of(channel: socket.socket) -> tuple[int, int, int]:
+    """Pid, uid and gid of the process at the other end; the pid of who has called connect(2) or listen(2)."""
+    pid, uid, gid = struct.unpack("iII", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return pid, uid, gid
 
 
 def listen(path: Path, mode: int = 0o600, backlog: int = 16) -> socket.socket:

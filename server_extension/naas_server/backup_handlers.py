@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Annotated
 
 from jupyter_server.auth.decorator import authorized
 from naas_client.errors import Conflict, NaasError, Unavailable
@@ -25,6 +26,8 @@ SCHEDULE_LOOK = 60.0
 """Seconds between two looks at whether a backup is due; a look reads three small files."""
 LIST_LIMIT = 60.0
 """Seconds for the list of backups to come from the store."""
+END_LIMIT = 3.0
+"""Seconds for a process that has done its work to end."""
 LONGEST_BODY = 2**20
 
 log = logging.getLogger(__name__)
@@ -35,8 +38,10 @@ class RestoreOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    run: str = Field(max_length=40)
-    paths: list[str] = Field(default_factory=list, max_length=100)
+    run: str = Field(max_length=40, pattern=r"^[^\x00]*$")
+    paths: list[Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]] = Field(
+        default_factory=list, max_length=100
+    )
     in_place: bool = False
 
 
@@ -85,9 +90,16 @@ class Backups:
 
     async def start(self, *arguments: str) -> None:
         """Begin a backup (``run``) or a restore. Raises Conflict when one is running."""
-        if (self._work is not None and self._work.returncode is None) or (await self.status()).running:
+        if (await self.status()).running or not await self._ended():
             raise Conflict("A backup or a restore is running. Wait for its end.", code="backup-running")
         self._work = await self._process(*arguments, output=asyncio.subprocess.DEVNULL)
+
+    async def _ended(self) -> bool:
+        """Whether the process before this one is gone: one whose result is there already needs another moment to end."""
+        if self._work is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._work.wait(), END_LIMIT)
+        return self._work is None or self._work.returncode is not None
 
     async def runs(self) -> list[BackupRun]:
         """The backups there are, newest first. Raises Unavailable when the store cannot tell."""
@@ -107,7 +119,8 @@ class Backups:
 
     async def _process(self, *arguments: str, output: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "naas_storage.backup", *arguments),
+            # -P: a random.py of the person's in their home is not Python's
+            *(sys.executable, "-P", "-m", "naas_storage.backup", *arguments),
             cwd=self._home,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""``naas/api/buckets/…``: the storage browser's addresses. Only HTTP; the work is `naas_storage.buckets`, in threads."""
+"""``naas/api/buckets/…``: the addresses of the Buckets tab. Only HTTP; the work is `naas_storage.buckets`, in threads."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class StorageHandler(NaasHandler):
     @authorized
     async def get(self) -> None:
         """Answer with `PanelStatus`."""
-        self.finish((await self.storage.status()).model_dump_json())
+        self.answer(await self.storage.status())
 
 
 class StorageActionHandler(StorageHandler):
@@ -147,7 +147,7 @@ class StorageActionHandler(StorageHandler):
             status = await self.storage.retry()
         else:
             status = await self.storage.reconnect(document.get("name"))
-        self.finish(status.model_dump_json())
+        self.answer(status)
 
     async def get(self, _action: str) -> None:
         """Refused."""

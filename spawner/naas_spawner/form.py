@@ -18,10 +18,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from naas_client.languages import COOKIE, Translator, preferred
 from naas_client.models import Capability
 from naas_client.settings import GroupSection
+from naas_client.sizes import format_size
 
 from naas_spawner.options import AGAIN, NO_GPU, Choice, allowed_profiles, custom_patterns, default_profile
 from naas_spawner.profiles import GpuFlavour, ImageChoice, Profile, opens
-from naas_spawner.sizes import format_size
 
 HERE = Path(__file__).parent
 

@@ -18,9 +18,9 @@ from typing import Any
 
 from naas_client.errors import InvalidInput
 from naas_client.languages import Translator
+from naas_client.sizes import format_size, parse_size
 
 from naas_spawner.profiles import GpuFlavour, ImageChoice, Profile, opens
-from naas_spawner.sizes import format_size, parse_size
 
 KEYS = ("image", "custom_image", "cores", "memory", "gpu", "cvmfs")
 """What can be chosen inside a profile."""

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from typing import Annotated, Self
 
 from naas_client.settings import Section
+from naas_client.sizes import Size, format_size
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
-
-from naas_spawner.sizes import Size, format_size
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 RUN_VARIABLE = "NAAS_STORAGE_RUN"
 """Environment variable with the run folder of this server (a path, no secret); set by the spawner."""
 
+S3_OPTIONS = {
+    "s3": {"addressing_style": "path"},
+    "request_checksum_calculation": "when_required",
+    "signature_version": "s3v4",
+}
+"""botocore's settings of every S3 client of ours: addresses with the bucket in the path, signatures of version 4 (links too)."""
+
 
 def run_folder() -> Path:
     """The run folder of this server. Raises Unavailable outside a server."""
@@ -100,12 +107,10 @@ def session() -> Session:
 
 
 def s3_config() -> Any:
-    """How every S3 client of ours speaks: addresses with the bucket in the path, signatures of version 4 (links too)."""
+    """How every S3 client of ours speaks, for boto3."""
     from botocore.config import Config
 
-    return Config(
-        s3={"addressing_style": "path"}, request_checksum_calculation="when_required", signature_version="s3v4"
-    )
+    return Config(**S3_OPTIONS)
 
 
 def filesystem(**options: Any) -> S3FileSystem:
@@ -125,7 +130,7 @@ def filesystem(**options: Any) -> S3FileSystem:
         "session": core,
         "endpoint_url": now["Endpoint"],
         "client_kwargs": {"region_name": now["Region"]},
-        "config_kwargs": {"s3": {"addressing_style": "path"}, "request_checksum_calculation": "when_required"},
+        "config_kwargs": S3_OPTIONS,
     }
     return S3FileSystem(**{**defaults, **options})
 

@@ -39,7 +39,9 @@ class Timings(Document):
     settled: float = Field(default=10, gt=0, description="a mount that lived so long is started again without a pause")
     drain_limit: float = Field(default=20, ge=0, description="for pending uploads when the agent is told to end")
     lock_limit: float = Field(default=10, gt=0, description="for an agent before this one to let go of the cache")
-    probe: float = Field(default=10, gt=0, description="between two looks at the store's sites, where there are several")
+    probe: float = Field(
+        default=10, gt=0, description="between two looks at the store's sites, where there are several"
+    )
     probe_limit: float = Field(default=5, gt=0, description="for the answer of a site")
     home_again: float = Field(
         default=300, gt=0, description="the first site must have answered so long before the folders go back to it"
@@ -61,7 +63,9 @@ class AgentPlan(Document):
     username: str
     folders: Annotated[list[Folder], AfterValidator(_folder_names)] = Field(default_factory=list)
     endpoint: str = Field(default="", description="S3 endpoint as servers reach it")
-    endpoints: list[str] = Field(default_factory=list, description="further sites of the store, in the order to try them")
+    endpoints: list[str] = Field(
+        default_factory=list, description="further sites of the store, in the order to try them"
+    )
     public_endpoint: str = Field(default="", description="S3 endpoint as browsers reach it, for links; empty: the same")
     region: str = "us-east-1"
     provider: str = Field(
@@ -75,7 +79,9 @@ class AgentPlan(Document):
     cache: Path = Field(description="folder for what is not uploaded yet; must outlive server and agent")
     cache_bytes: int = Field(default=10 * 2**30, gt=0, description="size of the cache in each folder, in bytes")
     rclone: Path | None = Field(default=None, description="another rclone program; default: the one of our environment")
-    quota_bytes: int | None = Field(default=None, description="of the person's own bucket; shown as the size of the disk")
+    quota_bytes: int | None = Field(
+        default=None, description="of the person's own bucket; shown as the size of the disk"
+    )
     degraded: str = Field(
         default="", description="why nothing is to be mounted, for people; the agent then only says so"
     )

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from naas_client.addresses import safe_address, service_address
 from naas_client.errors import Forbidden, InvalidInput, NotSignedIn, Unavailable
-from naas_client.laptop.addresses import safe_address, service_address
 from naas_client.laptop.iam import GrantEnded, LaptopIam, configuration_of
 from naas_client.models import ClientConfiguration
 

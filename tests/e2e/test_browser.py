@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from hub_session import HubSession, wait_for
+from hub_session import HubSession
 from playwright.sync_api import Page, expect
 from product import Product
+from waiting import wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.root, pytest.mark.fuse]
 Take = Callable[[Page, str], None]

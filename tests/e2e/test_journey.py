@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hub_session import HubSession, wait_for
+from hub_session import HubSession
 from product import Product
+from waiting import wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.root, pytest.mark.fuse]
 

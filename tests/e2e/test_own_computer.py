@@ -11,9 +11,10 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
-from hub_session import HubSession, wait_for
+from hub_session import HubSession
 from laptop import Laptop
 from product import Product
+from waiting import wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.root, pytest.mark.fuse]
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from fault_ledger import Ledger
 from fault_stage import seconds
-from hub_session import HubSession, wait_for
+from hub_session import HubSession
 from product import ACCESS_AGE, Product, naas_up
 from storage_world import REPOSITORY
+from waiting import wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.root, pytest.mark.fuse]
 

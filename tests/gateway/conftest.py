@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,22 +9,14 @@ from typing import Any
 import pytest
 from gateway_app import Gateway, HubStandIn, gateway_app
 from naas_local.iam import EmbeddedIam, embedded_iam
+from waiting import wait_for
 
 SCRATCH, OBJECT = "scratch", "object"
 
 
-def eventually(condition: Callable[[], Any], what: str, limit: float = 15.0) -> Any:
-    """The first true value of a condition; fails with a sentence after ``limit`` seconds."""
-    end = time.monotonic() + limit
-    while not (value := condition()):
-        assert time.monotonic() < end, f"{what}: not within {limit:.0f} s"
-        time.sleep(0.02)
-    return value
-
-
-@pytest.fixture(name="eventually", scope="session")
-def _eventually() -> Callable[..., Any]:
-    return eventually
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    return wait_for
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hub_session import wait_for
 from iam_login import browser, follow, post_form
 from sign_in_stack import Stack, sign_in_stack
+from waiting import wait_for
 
 pytestmark = pytest.mark.server
 

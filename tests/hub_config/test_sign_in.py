@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 import pytest
-from hub_session import wait_for
 from iam_login import browser, follow, post_form
 from naas_client.files import write_private
 from naas_client.names import hub_name
 from sign_in_stack import Stack
+from waiting import wait_for
 
 pytestmark = pytest.mark.server
 CONTACT = "cloud-support@example.org"

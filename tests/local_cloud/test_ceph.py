@@ -126,6 +126,13 @@ def test_only_loopback_is_listened_on_and_only_by_those_who_have_a_key(ceph: Cep
         ask("ceph", "-c", ceph.config.conf, "--keyring", "/dev/null", "--connect-timeout", "5", "status")
 
 
+def test_nobody_has_the_gateway_send_requests_elsewhere(ceph: CephStore) -> None:
+    """Notifications of a bucket go to any address that its maker names."""
+    with pytest.raises(ClientError) as refused:
+        ceph.client("sns").create_topic(Name="t", Attributes={"push-endpoint": "http://127.0.0.1:9/"})
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 405
+
+
 def test_no_secret_is_in_arguments_logs_or_open_files(ceph: CephStore) -> None:
     keyring = (ceph.data / "keyring").read_text()
     secrets = [*ceph.admin, ceph.config.sts_key, *re.findall(r"key = (\S+)", keyring)]

@@ -68,6 +68,15 @@ def test_an_object_keeps_its_headers(alice: Any) -> None:
     assert {name: found[name] for name in given} == given
 
 
+def test_what_somebody_wrote_runs_in_no_browser_as_a_page_of_the_store(alice: Any) -> None:
+    """The hub's cookies are sent to all ports of its host."""
+    alice.put_object(Bucket="alice", Key="page", Body=b"<script>1</script>", ContentType="text/html")
+    for wish in ({}, {"ResponseContentType": "text/html", "ResponseContentDisposition": "inline"}):
+        answer = httpx.get(alice.generate_presigned_url("get_object", {"Bucket": "alice", "Key": "page", **wish}))
+        assert answer.headers["Content-Security-Policy"] == "sandbox"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_a_link_can_name_the_file_to_save(alice: Any) -> None:
     alice.put_object(Bucket="alice", Key="saved", Body=b"x")
     wish = {"ResponseContentType": "text/csv", "ResponseContentDisposition": "attachment; filename=a.csv"}

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 from chromium import launched
-from hub_session import wait_for
 from naas_local.parts import PartSpec, running
 from naas_local.ports import free_port
+from waiting import wait_for
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hub_session import wait_for
+from waiting import wait_for
 
 pytestmark = pytest.mark.server
 

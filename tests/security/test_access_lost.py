@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hub_session import HubSession, wait_for
+from hub_session import HubSession
 from naas_local.iam import set_groups
 from product import ACCESS_AGE, Product
+from waiting import wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.root]
 GROUPS = ["users/naas", "users/s3", "developers"]

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hub_session import HubSession, Kernel, wait_for
+from hub_session import HubSession, Kernel
 from product import OPERATOR_SECRET, Product
+from waiting import wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.root, pytest.mark.fuse]
 

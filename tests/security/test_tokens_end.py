@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from hub_session import HubSession, wait_for
+from hub_session import HubSession
 from naas_local.iam import set_groups
 from product import ACCESS_AGE, Product
+from waiting import wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.root]
 API = "/services/naas/api/v1"

@@ -50,6 +50,7 @@ def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackupServer]:
 def test_from_a_click_to_a_file_that_is_back(alice: BackupServer) -> None:
     (alice.home / "local").mkdir()
     (alice.home / "local/notes.txt").write_text("first")
+    (alice.home / "random.py").write_text("raise SystemExit('a module of the person, not Python')")
     assert alice.http.post("backup/runs").status_code == 202
     done = alice.ended()
     assert done.problem == ""
@@ -87,6 +88,7 @@ def test_wishes_are_kept_and_say_when_the_next_one_is(alice: BackupServer) -> No
         ("POST", "backup/restore", {"run": "x" * 41}),
         ("POST", "backup/restore", {"run": 1}),
         ("POST", "backup/restore", {"paths": []}),
+        ("POST", "backup/restore", {"run": "2026-11-24T120000Z", "paths": ["a\0b"]}),
     ],
 )
 def test_bad_input_is_refused(alice: BackupServer, method: str, path: str, document: dict[str, Any]) -> None:

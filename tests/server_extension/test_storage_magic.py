@@ -106,7 +106,7 @@ def test_it_says_what_is_not_saved(alice: Kernel) -> None:
     alice.agent.set(status(alice.home, uploads=[failed], uploads_total=1, bytes_pending=2048))
     shown = alice.run("%storage")["text"]
     alice.agent.set(status(alice.home))
-    assert "1 files (2.0 KiB) are not in the store yet." in shown
+    assert "Not in the store yet: 1 file (2 KiB)." in shown
     assert "alice/big.bin: big.bin is not saved: it is full." in shown
 
 
@@ -118,7 +118,7 @@ def test_usage_is_the_agents_or_counted(alice: Kernel) -> None:
     alice.agent.set(status(alice.home, usage=usage))
     shown = alice.run("%storage usage")["text"]
     alice.agent.set(now)
-    assert "1.0 GiB of 4.0 GiB (25%) are used" in shown
+    assert "1 GiB of 4 GiB (25%) are used" in shown
 
 
 def test_ls_lists_buckets_and_what_is_in_them(alice: Kernel) -> None:

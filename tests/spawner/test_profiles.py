@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from naas_client.errors import InvalidInput
 from naas_client.settings import Section, validate
+from naas_client.sizes import format_size, parse_size
 from naas_spawner.options import allowed_profiles, default_profile
 from naas_spawner.profiles import Profiles, default_profiles
-from naas_spawner.sizes import format_size, parse_size
 
 GIB = 2**30
 

@@ -65,7 +65,7 @@ def test_a_full_queue_does_not_block_the_hub(tmp_path):
         began = time.monotonic()
         with pytest.raises(Unavailable):
             asyncio.run(AgentClient(tmp_path / "agent.sock").status())
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
     for caller in callers:
         caller.close()
 

@@ -204,6 +204,26 @@ def test_one_at_a_time(tmp_path):
     assert state.status(NOW).running is None
 
 
+def test_a_list_names_files_with_every_character_but_a_line_feed(tmp_path):
+    names = {"a\rb": 1, "c\x85d\u2028e\x0bf": 2, "g\rh\ti": 3, "..": 4, "x/../y": 4, "/etc": 4}
+    state, run = BackupState(tmp_path), "2026-11-24T120000Z"
+    record = BackupRun(id=run, started_at=NOW, ended_at=NOW, files=3, bytes=6, sent_files=3, sent_bytes=6)
+    state.runs.mkdir()
+    (state.runs / f"{run}.json").write_text(record.model_dump_json())
+    (state.runs / f"{run}.list").write_text(
+        "".join(f"{size}\t{name}\n" for name, size in names.items()) + "?\tspoilt\n"
+    )
+    assert state.files_of(run) == {name: size for name, size in names.items() if size < 4}
+
+
+@pytest.mark.server
+def test_an_address_that_dns_cannot_ask_for_stops_no_backup(alice):
+    alice.write("local/notes.txt", "kept")
+    alice.backup("settings", "--ping-url", f"http://{'a' * 70}.example.org/ping")
+    alice.backup("run")
+    assert alice.stored("home/local/notes.txt") == "kept"
+
+
 @pytest.mark.parametrize(
     ("every", "last", "attempt", "next_at"),
     [

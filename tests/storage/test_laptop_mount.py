@@ -132,13 +132,10 @@ def test_part_of_a_bucket_and_read_only(alices: Laptop, site: Site, mount: Mount
     assert (reader.path / "some" / "folder" / "inner.txt").read_text() == "1"
     with pytest.raises(OSError, match="Read-only file system"):
         (reader.path / "x").write_text("1")
-    assert alices.say("mount").splitlines() == [
+    assert set(alices.say("mount").splitlines()) == {
         f"alice (read-only) at {reader.path}: connected",
         f"alice/some/folder at {terminal.path}: connected",
-    ] or alices.say("mount").splitlines() == [
-        f"alice/some/folder at {terminal.path}: connected",
-        f"alice (read-only) at {reader.path}: connected",
-    ]
+    }
     assert alices.say("unmount", str(terminal.path)) == "Ended; everything is in the store.\n"
     assert terminal.end() == 0
     assert alices.say("mount") == f"alice (read-only) at {reader.path}: connected\n"
@@ -170,10 +167,10 @@ def test_what_is_not_sent_is_named_kept_and_sent_the_next_time(
     wait_for(lambda: "sending 1 file" in alices.say("mount"), "the upload is seen")
     terminal.press()
     terminal.wait_shown("Ctrl-C again ends now")
-    terminal.wait_shown("Sending 1 file (8 bytes).")
+    terminal.wait_shown("Sending 1 file (8 B).")
     terminal.press()
     assert terminal.end() == 3
-    for text in ("Not in the store yet: 1 file (8 bytes)", "\n  late.txt\n", f"naas mount alice {terminal.path}"):
+    for text in ("Not in the store yet: 1 file (8 B)", "\n  late.txt\n", f"naas mount alice {terminal.path}"):
         assert text in terminal.shown
     assert "late.txt" in alices.say("mount")
     site.start_store()

@@ -29,7 +29,7 @@ class FaultProxy:
         address = urlsplit(store_url)
         self._store = (str(address.hostname), int(address.port or 80))
         self.every, self.delay, self.rate = 0, 0.0, 0.0
-        self.requests, self.refused, self.passed_bytes = 0, 0, 0
+        self.requests, self.refused = 0, 0
         self._open: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._port = 0
@@ -137,6 +137,5 @@ class FaultProxy:
             while block := await source.read(BLOCK):
                 target.write(block)
                 await target.drain()
-                self.passed_bytes += len(block)
                 if self.rate:
                     await asyncio.sleep(len(block) / self.rate)

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 import httpx
 from ceph import personal_role
+from naas_client.models import S3Credentials
 from naas_local.ceph import CephStore
 from naas_local.parts import running
 from naas_local.store import EmbeddedStore
-from s3_people import s3_client
+from s3_people import own_client
 from storage_world import Gateway, sts_session
 from token_issuer import TokenIssuer
 
@@ -79,13 +80,8 @@ class CephSite:
 
 def as_alice(site: Site) -> Any:
     """boto3 as alice, straight to the store."""
-    session = site.session(site.url, 3600)
-    credentials = {
-        "AccessKeyId": session["access_key_id"],
-        "SecretAccessKey": session["secret_access_key"],
-        "SessionToken": session["session_token"],
-    }
-    return s3_client(site.url, credentials, retries={"max_attempts": 5, "mode": "standard"})
+    given = S3Credentials.model_validate({**site.session(site.url, 3600), "endpoint": site.url})
+    return own_client(given, retries={"max_attempts": 5, "mode": "standard"})
 
 
 class SessionGateway(Gateway):

@@ -56,7 +56,6 @@ class Stage:
     proxy: FaultProxy
     sts: FaultProxy
     ledgers: list[Ledger] = field(default_factory=list)
-    bucket: str = BUCKET
 
     # -- actors --
 
@@ -110,10 +109,10 @@ class Stage:
         """MD5 by key of what is in the bucket, read from the store itself."""
         client = as_alice(self.site)
         found = {}
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
             for entry in page.get("Contents", []):
                 if only is None or entry["Key"] in only:
-                    found[entry["Key"]] = _md5(client, self.bucket, entry["Key"])
+                    found[entry["Key"]] = _md5(client, entry["Key"])
         return found
 
     def saved(self) -> dict[str, str]:
@@ -121,7 +120,7 @@ class Stage:
 
     # -- what must hold --
 
-    def accounted(self, agent: AgentProcess, limit: float = 30) -> StorageStatus:
+    def accounted(self, agent: AgentProcess) -> None:
         """Everything that programs were told is saved is in the store, or the agent names it as pending. Holds during a fault."""
 
         def lost() -> set[str]:
@@ -131,8 +130,7 @@ class Stage:
             have = self.objects(set(saved) - named)
             return {name for name, md5 in saved.items() if name not in named and have.get(name) != md5}
 
-        wait_for(lambda: not lost(), "all that is saved is in the store or named", limit)
-        return agent.status()
+        wait_for(lambda: not lost(), "all that is saved is in the store or named")
 
     def named(self, agent: AgentProcess, ledger: Ledger, limit: float = 30) -> StorageStatus:
         """While the store cannot be looked at: everything that a program saved is named as pending."""
@@ -143,10 +141,10 @@ class Stage:
         return agent.wait(all_named, "all that is saved is named", limit)
 
     def while_it_lasts(self, length: float, holds: Callable[[], object]) -> None:
-        """For the length of a fault in seconds, see again and again that something holds."""
+        """For the length of a fault in seconds, see again and again that something is true."""
         end = time.monotonic() + length
         while time.monotonic() < end:
-            holds()
+            assert holds()
             time.sleep(0.1)
 
     def read_back(self, agent: AgentProcess) -> None:
@@ -177,25 +175,25 @@ for name, md5 in json.loads({json.dumps(json.dumps(self.saved()))}).items():
         for ledger in self.ledgers:
             assert ledger.shared or not ledger.told("wrong"), ledger.told("wrong")
             for name, (size, md5) in ledger.synced().items():
-                assert _md5(as_alice(self.site), self.bucket, name, size) == md5, f"{name}: what fsync promised"
+                assert _md5(as_alice(self.site), name, size) == md5, f"{name}: what fsync promised"
         return objects
 
 
-def _md5(client: Any, bucket: str, key: str, size: int | None = None) -> str:
+def _md5(client: Any, key: str, size: int | None = None) -> str:
     """Of an object, or of its first ``size`` bytes."""
     given = {} if size is None else {"Range": f"bytes=0-{size - 1}"}
-    body, digest = client.get_object(Bucket=bucket, Key=key, **given)["Body"], hashlib.md5()
+    body, digest = client.get_object(Bucket=BUCKET, Key=key, **given)["Body"], hashlib.md5()
     for block in body.iter_chunks(2**20):
         digest.update(block)
     return digest.hexdigest()
 
 
-def empty(site: Site, bucket: str = BUCKET) -> None:
-    """Take everything out of a bucket."""
+def empty(site: Site) -> None:
+    """Take everything out of alice's bucket."""
     client = as_alice(site)
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
         if keys := [{"Key": entry["Key"]} for entry in page.get("Contents", [])]:
-            client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            client.delete_objects(Bucket=BUCKET, Delete={"Objects": keys, "Quiet": True})
 
 
 @contextlib.contextmanager

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 import websocket
+from waiting import wait_for
 
 LIMIT = 60.0
-"""Seconds for anything a test waits for."""
-
-
-def wait_for(condition: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
-    """The first true value of a condition, looked at each 50 ms; fails with a sentence after ``limit`` seconds."""
-    end = time.monotonic() + limit
-    while not (value := condition()):
-        assert time.monotonic() < end, f"{what}: not within {limit:.0f} s"
-        time.sleep(0.05)
-    return value
+"""Seconds for a word from a kernel."""
 
 
 class _Form(HTMLParser):

@@ -10,16 +10,17 @@ from naas_client.files import write_private_json
 from naas_client.models import Folder
 from naas_storage.plan import ACCESS_NAME, PLAN_NAME, AgentPlan
 
+FOLDERS = [
+    Folder(name="alice", bucket="alice"),
+    Folder(name="scratch", bucket="scratch", read_only=True),
+    Folder(name="scratch-alice", bucket="scratch", prefix="alice"),
+]
+
 
 def prepare_run_folder(run: Path, url: str, session: dict[str, Any], **changes: Any) -> None:
     """A run folder of alice. Parameters: ``session``, credentials as STS names them; ``changes``, of the plan."""
-    folders = [
-        Folder(name="alice", bucket="alice"),
-        Folder(name="scratch", bucket="scratch", read_only=True),
-        Folder(name="scratch-alice", bucket="scratch", prefix="alice"),
-    ]
     values: dict[str, Any] = {
-        "key": "alice", "username": "alice", "folders": folders, "endpoint": url, "gateway_url": "http://127.0.0.1:9",
+        "key": "alice", "username": "alice", "folders": FOLDERS, "endpoint": url, "gateway_url": "http://127.0.0.1:9",
         "view": run / "view", "run": run, "cache": run / "cache", **changes,
     }  # fmt: skip
     (run / PLAN_NAME).write_text(AgentPlan(**values).model_dump_json())

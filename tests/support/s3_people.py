@@ -40,10 +40,11 @@ def s3_client(url: str, credentials: dict[str, Any], **config: Any) -> Any:
     )
 
 
-def own_client(given: S3Credentials) -> Any:
-    """boto3 with credentials that the gateway gave."""
+def own_client(given: S3Credentials, **config: Any) -> Any:
+    """boto3 with credentials that the gateway gave; ``config`` as for `s3_client`."""
     keys = (given.access_key_id, given.secret_access_key, given.session_token)
-    return s3_client(given.endpoint, dict(zip(("AccessKeyId", "SecretAccessKey", "SessionToken"), keys, strict=True)))
+    names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    return s3_client(given.endpoint, dict(zip(names, keys, strict=True)), **config)
 
 
 def refusal(call: Callable[[], Any]) -> str:

@@ -19,10 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 from naas_client.errors import Unavailable
-from naas_client.models import Folder, StorageStatus
+from naas_client.models import Folder, S3Credentials, StorageStatus
 from naas_client.sockets import connect
 from naas_local.parts import PartSpec, running
 from naas_local.ports import free_port
@@ -31,17 +30,14 @@ from naas_storage.agent.engine import find_rclone
 from naas_storage.client import AgentClient
 from naas_storage.mounts.client import MountsClient, Published
 from naas_storage.plan import AgentPlan, Timings
+from run_folder import FOLDERS
+from s3_people import own_client
 from token_issuer import TokenIssuer
 from waiting import wait_for
 
 ALICE, BOB = 39000, 39001
 KEY, SECRET = "alice-access-key", "alice-secret-access-key"
 REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDERS = [
-    Folder(name="alice", bucket="alice"),
-    Folder(name="scratch", bucket="scratch", read_only=True),
-    Folder(name="scratch-alice", bucket="scratch", prefix="alice"),
-]
 QUICK = Timings(
     poll=0.1, hang_limit=3, check=0.3, check_limit=3, start_limit=10, retry_limit=1, drain_limit=10, lock_limit=1
 )
@@ -359,16 +355,8 @@ class SessionStore:
 
     def make_bucket(self, name: str) -> None:
         """As alice."""
-        session = self.session()
-        client = boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id=session["access_key_id"],
-            aws_secret_access_key=session["secret_access_key"],
-            aws_session_token=session["session_token"],
-        )
-        client.create_bucket(Bucket=name)
+        given = S3Credentials.model_validate({**self.session(), "endpoint": self.url})
+        own_client(given).create_bucket(Bucket=name)
 
 
 def sts_session(url: str, role_arn: str, token: str, seconds: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 LOOK = 0.02
 
 
-def wait_for(condition: Callable[[], Any], what: str, limit: float = 30) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, limit: float = 60) -> Any:
     """The first true value of a condition; fails with a sentence after ``limit`` seconds."""
     end = time.monotonic() + limit
     while not (value := condition()):

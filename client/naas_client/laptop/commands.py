@@ -10,11 +10,12 @@ import webbrowser
 
 import click
 
+from naas_client.addresses import service_address
 from naas_client.errors import NaasError, NotSignedIn
-from naas_client.laptop.addresses import service_address
 from naas_client.laptop.iam import DeviceCode, LaptopIam, configuration_of
 from naas_client.laptop.person import LaptopPerson, configuration_in, session_of
 from naas_client.laptop.sessions import Session, Sessions
+from naas_client.terminal import say
 
 service_option = click.option(
     "--service", metavar="URL", help="The service, if not the one that you signed in to last."
@@ -59,11 +60,11 @@ def _show(code: DeviceCode, issuer: str, *, open_it: bool) -> None:
 def _greet(person: LaptopPerson) -> None:
     """Say who is signed in where. Raises Forbidden (the sign-in is kept) when the service has something to do first."""
     me, storage = person.me(), person.storage()
-    click.echo(f"Signed in as {me.name} at {person.service}.")
+    say(f"Signed in as {me.name} at {person.service}.")
     if storage.degraded:
-        click.echo(f"No storage: {storage.degraded}")
+        say(f"No storage: {storage.degraded}")
     elif endpoint := storage.public_endpoint or storage.endpoint:
-        click.echo(f"Object store: {endpoint} (region {storage.region}).")
+        say(f"Object store: {endpoint} (region {storage.region}).")
 
 
 def _session(sessions: Sessions, service: str) -> Session | None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
+from naas_client.addresses import is_loopback, safe_address
 from naas_client.claims import same_issuer
 from naas_client.errors import Forbidden, InvalidInput, NaasError, NotFound, NotSignedIn, Unavailable
-from naas_client.laptop.addresses import is_loopback, safe_address
 from naas_client.models import ClientConfiguration
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import hashlib
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,14 +16,13 @@ from urllib.parse import urlsplit
 from pydantic import Field as PydanticField
 from pydantic import ValidationError
 
+from naas_client.addresses import service_address
 from naas_client.errors import NotSignedIn, Unavailable
-from naas_client.files import write_private, write_private_json
-from naas_client.laptop.addresses import service_address
+from naas_client.files import lock, write_private, write_private_json
 from naas_client.models import Document
 
 LOCK_LIMIT = 120.0
 """Seconds; longer than any command holds the lock, which is bounded by the time limits of a few requests."""
-LOCK_POLL = 0.05
 
 Kept = TypeVar("Kept", bound=Document)
 
@@ -161,23 +158,8 @@ class Sessions:
     @contextlib.contextmanager
     def lock(self, service: str) -> Iterator[None]:
         """Be the only process that works with a service's sign-in. Raises Unavailable after `LOCK_LIMIT`."""
-        with self._writing():
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(self._file(service, "lock"), flags, 0o600)
-        try:
-            end = time.monotonic() + LOCK_LIMIT
-            while not _locked(descriptor):
-                if time.monotonic() > end:
-                    raise Unavailable("Another `naas` has been busy for too long. End it and try again.", code="busy")
-                time.sleep(LOCK_POLL)
+        busy = Unavailable("Another `naas` has been busy for too long. End it and try again.", code="busy")
+        with contextlib.ExitStack() as held:
+            with self._writing():
+                held.enter_context(lock(self._file(service, "lock"), LOCK_LIMIT, busy))
             yield
-        finally:
-            os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

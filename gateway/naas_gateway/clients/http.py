@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
+from naas_client.addresses import is_loopback
 from naas_client.errors import Unavailable
 from naas_client.logs import REQUEST_ID_HEADER, request_id
 
@@ -55,14 +54,6 @@ class Answer:
             raise NoAnswer("An answer that is not JSON came back; is there a proxy in between? Try again.") from error
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 @functools.cache
 def _tls() -> ssl.SSLContext:
     """One TLS context for all services: making one reads all the system's certificates."""
@@ -79,7 +70,7 @@ class Service:
     def __init__(self, name: str, title: str, url: str, *, timeout: float = 8.0) -> None:
         self.name, self.title, self.timeout = name, title, timeout
         self.circuit = Circuit()
-        trust_env = not _is_loopback(url)
+        trust_env = not is_loopback(url)
         limits = httpx.Timeout(timeout, connect=CONNECT_TIMEOUT)
         self._pooled = httpx.AsyncClient(timeout=limits, trust_env=trust_env, verify=_tls())
         # Reusing a connection that the other side is just closing loses a request without a trace of whether it arrived.

@@ -18,7 +18,7 @@ from naas_local.ports import free_port
 TEST_SIZE = 4 * GIB
 
 
-class Daemon:
+class RunningDaemon:
     """One daemon of a running cluster, which can be stopped and started again on the same port."""
 
     def __init__(self, spec: PartSpec, logs: Path) -> None:
@@ -47,7 +47,7 @@ class CephStore:
 
     def __init__(self, config: CephConfig, specs: list[PartSpec], logs: Path) -> None:
         self.config, self.data = config, config.folder
-        self.mon, self.osd, *self.rgws = (Daemon(spec, logs) for spec in specs)
+        self.mon, self.osd, *self.rgws = (RunningDaemon(spec, logs) for spec in specs)
         self.rgw = self.rgws[0]
         self.url = self.rgw.url
         self.audience, self.role_arn, self.scratch_bucket = config.audience, config.role_arn, config.scratch_bucket

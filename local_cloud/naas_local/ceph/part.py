@@ -87,6 +87,8 @@ bluestore cache autotune = false
 bluestore cache size = 268435456
 osd memory target = 939524096
 [client]
+# No bucket notifications: anybody who may make a bucket could have RGW send requests to any address it reaches.
+rgw enable apis = s3, admin, sts, iam
 # Without this each small GET costs 40 ms more (Nagle's algorithm against delayed acknowledgements).
 rgw s3 auth use sts = true
 rgw sts key = {sts_key}

@@ -19,6 +19,8 @@ LARGEST_METADATA = 2048
 
 _CONTENT = ("Content-Type", "Cache-Control", "Content-Disposition", "Content-Language", "Expires")
 _SHOWN = (*_CONTENT, "Content-Encoding", "ETag", "Last-Modified", "Accept-Ranges")
+_NO_PAGE = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+"""What somebody wrote never runs as a page of this address: a host's cookies, so the hub's, go to all its ports (RFC 6265 §8.5)."""
 _PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 _KNOWN = frozenset(
     {
@@ -98,4 +100,5 @@ def to_caller(headers: Mapping[str, str]) -> CIMultiDict[str]:
     found: CIMultiDict[str] = CIMultiDict(headers)
     shown = CIMultiDict({name: found[name] for name in _SHOWN if name in found})
     shown.update({name.lower(): value for name, value in headers.items() if name.lower().startswith(META)})
+    shown.update(_NO_PAGE)
     return shown

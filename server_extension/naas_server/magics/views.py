@@ -7,17 +7,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from naas_client.models import Bucket, ObjectPage, PresignedLink, StorageStatus, Usage
+from naas_client.sizes import format_files, format_size
 from naas_storage.buckets.errors import shown
 
 MOST_UPLOADS = 20
-
-
-def size(number: int) -> str:
-    """Bytes for people, in powers of 1024."""
-    value, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
-    while value >= 1024 and len(units) > 1:
-        value, units = value / 1024, units[1:]
-    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
 def when(at: dt.datetime | None) -> str:
@@ -55,7 +48,7 @@ class StatusView(View):
         self.status = status
         lines = [f"Storage is {status.state}. {status.reason}".rstrip(), "Everything is saved in the store."]
         if status.uploads_total:
-            lines[1] = f"{status.uploads_total} files ({size(status.bytes_pending)}) are not in the store yet."
+            lines[1] = f"Not in the store yet: {format_files(status.uploads_total, status.bytes_pending)}."
         failed = [upload for upload in status.uploads if upload.state == "failed"]
         lines += [f"{upload.folder}/{upload.name}: {upload.error}" for upload in failed[:MOST_UPLOADS]]
         if status.usage is not None:
@@ -74,9 +67,13 @@ class UsageView(View):
 
 def sentence(usage: Usage) -> str:
     """Used, of how much, in how many objects."""
-    of = f" of {size(usage.quota_bytes)} ({usage.used_bytes / usage.quota_bytes:.0%})" if usage.quota_bytes else ""
+    of = (
+        f" of {format_size(usage.quota_bytes)} ({usage.used_bytes / usage.quota_bytes:.0%})"
+        if usage.quota_bytes
+        else ""
+    )
     objects = f" in {usage.objects} objects" if usage.objects is not None else ""
-    return f"{size(usage.used_bytes)}{of} are used{objects} ({when(usage.at)})."
+    return f"{format_size(usage.used_bytes)}{of} are used{objects} ({when(usage.at)})."
 
 
 class BucketsView(View):
@@ -95,9 +92,9 @@ class ListingView(View):
         self.page = page
         lines = [] if page.items else [f"There is nothing in {bucket}/{prefix}."]
         if page.next:
-            lines = ["The first 1000; the storage browser in the side panel shows all."]
+            lines = ["The first 1000; the Buckets tab shows all."]
         rows = [
-            (f"{bucket}/{entry.key}", "" if entry.folder else size(entry.size), when(entry.modified_at))
+            (f"{bucket}/{entry.key}", "" if entry.folder else format_size(entry.size), when(entry.modified_at))
             for entry in page.items
         ]
         super().__init__(lines, ("name", "size", "changed"), rows)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from naas_client.errors import Unavailable
+from naas_client.files import lock
 from naas_client.gateway import GatewayClient
 from naas_client.logs import configure
 from pydantic import ValidationError
@@ -21,9 +20,6 @@ from naas_storage.agent.guard import Guard
 from naas_storage.agent.service import Agent
 from naas_storage.plan import AgentPlan
 
-LOCK_POLL = 0.05
-"""Seconds between two looks at whether an agent before this one has let go of the cache."""
-
 log = logging.getLogger(__name__)
 
 
@@ -31,24 +27,9 @@ log = logging.getLogger(__name__)
 def alone(plan: AgentPlan) -> Iterator[None]:
     """Hold the cache: two rclones on one cache would send each other's half-written files."""
     plan.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(plan.cache / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        end = time.monotonic() + plan.timings.lock_limit
-        while not _locked(descriptor):
-            if time.monotonic() > end:
-                raise Unavailable("Another mount agent uses this cache. Stop that server first.", code="cache-in-use")
-            time.sleep(LOCK_POLL)
+    busy = Unavailable("Another mount agent uses this cache. Stop that server first.", code="cache-in-use")
+    with lock(plan.cache / ".lock", plan.timings.lock_limit, busy):
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 async def _run(plan: AgentPlan, token: str) -> None:

@@ -48,11 +48,23 @@ log = logging.getLogger(__name__)
 
 
 class FolderKeeper:
-    """Keeps one folder served until it is told to end. ``changed`` is called when there may be something new to tell."""
+    """Keeps one folder served until it is told to end.
 
-    def __init__(self, plan: AgentPlan, folder: Folder, way: Way, access: Access, changed: Callable[[], None]) -> None:
-        self.objects: Callable[[], int | None] = lambda: None
-        self.plan, self.folder, self.way, self.access, self._changed = plan, folder, way, access, changed
+    Parameters: ``changed``, called when there may be something new to tell; ``objects``, tells how many objects the person's own
+    bucket has, None when nobody knows.
+    """
+
+    def __init__(
+        self,
+        plan: AgentPlan,
+        folder: Folder,
+        way: Way,
+        access: Access,
+        changed: Callable[[], None],
+        objects: Callable[[], int | None],
+    ) -> None:
+        self.plan, self.folder, self.way, self.access = plan, folder, way, access
+        self._changed, self._objects = changed, objects
         self.status = FolderStatus(
             name=folder.name,
             path=str(plan.shown_path(folder.name)),
@@ -115,7 +127,7 @@ class FolderKeeper:
         self.uploads.orphans = {upload.name for upload in self.uploads.items}
         unsent = bool(self.uploads.orphans)
         engine = self.engine = await Engine.start(
-            self.plan, self.folder, target.mount_point, target.descriptor, self._take_error, self.objects(), unsent
+            self.plan, self.folder, target.mount_point, target.descriptor, self._take_error, self._objects(), unsent
         )
         work = asyncio.create_task(self._serve(engine, target, unsent))
         death = asyncio.create_task(engine.wait())

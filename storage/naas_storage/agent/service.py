@@ -49,11 +49,11 @@ class Agent:
         self._way = way_for(plan)
         self.access = Access(plan, fetch, self._changed)
         folders = [] if plan.degraded else plan.folders
-        self.keepers = [FolderKeeper(plan, folder, self._way, self.access, self._changed) for folder in folders]
+        self.keepers = [
+            FolderKeeper(plan, folder, self._way, self.access, self._changed, self._objects) for folder in folders
+        ]
         self.sites = Sites(plan, self._move, self._quiet)
         self.usage = UsageKeeper(plan, ask, self._own_engine, self._changed)
-        for keeper in self.keepers:
-            keeper.objects = self._objects
 
     async def run(self) -> None:
         """Serve until `stop`, then wait for uploads within the plan's limit, take the mounts away and end."""

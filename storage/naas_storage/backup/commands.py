@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 from naas_client.models import BackupSettings
+from naas_client.sizes import format_files, format_size
+from naas_client.terminal import say
 
 from naas_storage.backup.job import back_up, refresh, restore
 from naas_storage.backup.remote import Remote
@@ -37,11 +39,11 @@ def run() -> None:
     state = _state()
     done = back_up(state, _remote, _now)
     click.echo(
-        f"Saved {done.sent_files} new or changed files ({done.sent_bytes / 2**20:.1f} MiB). "
-        f"The backup {done.id} holds {done.files} files ({done.bytes / 2**20:.1f} MiB)."
+        f"Saved, new or changed: {format_files(done.sent_files, done.sent_bytes)}. "
+        f"The backup {done.id} holds {format_files(done.files, done.bytes)}."
     )
     for line in done.errors:
-        click.echo(f"Not saved: {line}", err=True)
+        say(f"Not saved: {line}", err=True)
     raise SystemExit(1 if done.errors else 0)
 
 
@@ -51,7 +53,7 @@ def list_runs() -> None:
     runs = refresh(_state(), _remote())
     for one in runs:
         mark = f"  {len(one.errors)} not saved" if one.errors else ""
-        click.echo(f"{one.id}  {one.files:>8} files  {one.bytes / 2**20:>10.1f} MiB{mark}")
+        click.echo(f"{one.id}  {one.files:>8} files  {format_size(one.bytes):>9}{mark}")
     if not runs:
         click.echo("There is no backup yet. Make one: naas backup run")
 
@@ -63,7 +65,7 @@ def files(backup_id: str) -> None:
     state = _state()
     refresh(state, _remote())
     for name, size in state.files_of(backup_id).items():
-        click.echo(f"{size:>12}  {name}")
+        say(f"{size:>12}  {name}")
 
 
 @backup.command("restore")

@@ -208,5 +208,6 @@ class _Progress:
 def _ping(url: str, what: Literal["/start", "/fail", ""]) -> None:
     """Tell a healthcheck (https://healthchecks.io/docs/http_api/). It may be away: that is its own alarm."""
     if url:
-        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
+        # UnicodeError: a host that DNS cannot ask for
+        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, UnicodeError):
             httpx.post(url + what, timeout=PING_LIMIT)

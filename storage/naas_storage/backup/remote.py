@@ -42,7 +42,7 @@ class Remote:
         from rclone_python import rclone
         from rclone_python.utils import RcloneException
 
-        bucket = next((one.bucket for one in plan.folders if not one.read_only and not one.prefix), "")
+        bucket = plan.own.bucket if plan.own else ""
         if not _BUCKET.fullmatch(bucket):
             raise Unavailable(
                 "There is no bucket of your own to back up to. The Storage section of the side panel says why.",

@@ -6,18 +6,18 @@ import contextlib
 import datetime as dt
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from naas_client.errors import Conflict, InvalidInput
-from naas_client.files import write_private
+from naas_client.files import lock, try_lock, write_private
 from naas_client.models import BackupProgress, BackupRun, BackupSettings, BackupStatus, Document
 from pydantic import ValidationError
 
 FOLDER = Path(".local/state/naas-backup")
 """Below the home; itself never part of a backup."""
+LOCK = "lock"
 RETRY_AFTER = dt.timedelta(minutes=30)
 """A scheduled backup that failed as a whole is tried again so much later."""
 
@@ -101,24 +101,15 @@ class BackupState:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the home's one lock: two servers of a person never back up at once. Raises Conflict when it is held."""
-        with self._lock_file() as descriptor:
-            end = time.monotonic() + LOOK_LIMIT
-            while not _locks(descriptor, fcntl.LOCK_EX):
-                if time.monotonic() > end:
-                    raise Conflict("A backup or a restore is running. Wait for its end.", code="backup-running")
-                time.sleep(0.01)
+        busy = Conflict("A backup or a restore is running. Wait for its end.", code="backup-running")
+        with lock(self.folder / LOCK, LOOK_LIMIT, busy):
             (self.folder / "progress.json").unlink(missing_ok=True)
             yield
 
     def _locked(self) -> bool:
-        with self._lock_file() as descriptor:
-            return not _locks(descriptor, fcntl.LOCK_SH)
-
-    @contextlib.contextmanager
-    def _lock_file(self) -> Iterator[int]:
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.folder / LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            yield descriptor
+            return not try_lock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
 
@@ -141,20 +132,12 @@ class BackupState:
                 f"There is no backup {run!r}. `naas backup list` shows those there are.", code="no-backup"
             )
         files = {}
-        for line in (self.runs / f"{run}.list").read_text().splitlines():
+        for line in (self.runs / f"{run}.list").read_bytes().decode().split("\n"):  # names hold every other line end
             size, _, name = line.partition("\t")
             path = Path(name)
-            if name and not path.is_absolute() and ".." not in path.parts:
+            if name and size.isdecimal() and not path.is_absolute() and ".." not in path.parts:
                 files[name] = int(size)
         return files
-
-
-def _locks(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _next(

@@ -1,4 +1,4 @@
-"""Work on buckets and objects as a person does: what the storage browser and the ``%storage`` magic call.
+"""Work on buckets and objects as a person does: what the Buckets tab and the ``%storage`` magic call.
 
 Everything here is synchronous boto3 and belongs in a thread. Errors are `NaasError` with the store's cause in a sentence.
 """

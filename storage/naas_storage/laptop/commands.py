@@ -11,13 +11,15 @@ import click
 from naas_client.errors import Conflict, Forbidden, NotFound, Unavailable
 from naas_client.laptop.commands import chosen_person, service_option
 from naas_client.models import StorageStatus
+from naas_client.sizes import format_files
+from naas_client.terminal import say
 
 from naas_storage.agent.app import alone
 from naas_storage.agent.ways import FusermountWay
 from naas_storage.client import AgentClient
 from naas_storage.laptop.places import PATIENCE, Place, absolute, place_for, places, source_of
 from naas_storage.laptop.serving import LEFT, serve
-from naas_storage.laptop.words import Narrator, connection, files, left_behind
+from naas_storage.laptop.words import Narrator, connection, left_behind
 
 LOCK_LIMIT = 30.0
 """Seconds for an agent that has said that it ended to be gone."""
@@ -61,14 +63,16 @@ def _status(place: Place) -> StorageStatus | None:
 
 def _list() -> None:
     lines = [line for place in places() if (line := _line(place))]
-    click.echo("\n".join(lines) or "Nothing is mounted. naas mount BUCKET PATH")
+    say("\n".join(lines) or "Nothing is mounted. naas mount BUCKET PATH")
 
 
 def _line(place: Place) -> str:
     """A place in the list; empty when there is nothing to tell (any more)."""
     where = f"{place.source}{' (read-only)' if place.plan.folders[0].read_only else ''} at {place.path}"
     if status := _status(place):
-        pending = f"; sending {files(status.uploads_total, status.bytes_pending)}" if status.uploads_total else ""
+        pending = (
+            f"; sending {format_files(status.uploads_total, status.bytes_pending)}" if status.uploads_total else ""
+        )
         return f"{where}: {connection(place, status)}{pending}"
     if place.keeper():
         return f"{where}: busy, it does not answer just now"
@@ -89,7 +93,7 @@ def unmount(path: str, now: bool) -> None:
         asyncio.run(_end(place, now=now))
     _clear(place)
     if uploads := place.pending().items:
-        click.echo(left_behind(place, uploads), err=True)
+        say(left_behind(place, uploads), err=True)
         raise SystemExit(LEFT)
     click.echo("Ended; everything is in the store.")
 
@@ -102,7 +106,7 @@ async def _end(place: Place, *, now: bool) -> None:
     stop = None if now else asyncio.create_task(client.stop(PATIENCE))
     async for status in client.watch():
         for line in narrator.news(status) if status.state == "draining" else []:
-            click.echo(line)
+            say(line)
     if stop is not None:
         await stop
 

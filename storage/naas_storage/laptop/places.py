@@ -7,8 +7,6 @@ import hashlib
 import os
 import re
 import secrets
-import socket
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from naas_client.files import write_private
 from naas_client.gateway import API_PATH
 from naas_client.laptop.sessions import base_folder, private_folder
 from naas_client.models import Document, Folder, StoragePlan
-from naas_client.sockets import connect
+from naas_client.sockets import connect, process_of
 from pydantic import ValidationError
 
 from naas_storage.agent.uploads import Uploads
@@ -72,13 +70,13 @@ class Place(Document):
         return self.plan.view / self.plan.folders[0].name
 
     def keeper(self) -> int | None:
-        """The process that keeps it mounted, i.e. listens on its socket (unix(7), SO_PEERCRED); None when nobody does."""
+        """The process that keeps it mounted, i.e. listens on its socket; None when nobody does."""
         try:
             with connect(self.plan.socket, CONNECT_LIMIT) as channel:
-                pid, uid, _ = struct.unpack("iII", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+                pid, uid, _ = process_of(channel)
         except OSError:
             return None
-        return int(pid) if uid == os.getuid() else None
+        return pid if uid == os.getuid() else None
 
     def pending(self) -> Uploads:
         """What an ended agent has left to send."""

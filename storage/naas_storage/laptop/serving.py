@@ -10,11 +10,11 @@ import signal
 from collections.abc import Callable
 from typing import TypeVar
 
-import click
 from naas_client.errors import NaasError, NotFound, Unavailable
 from naas_client.laptop.person import LaptopPerson
 from naas_client.logs import JsonFormatter
 from naas_client.models import FolderState, S3Credentials, StorageStatus, Usage
+from naas_client.terminal import say
 
 from naas_storage.agent.app import alone
 from naas_storage.agent.guard import Guard
@@ -66,7 +66,7 @@ def _log_into(place: Place) -> None:
 
 def _say(line: str, *, problem: bool = False) -> None:
     with contextlib.suppress(OSError):  # the terminal is gone; the folder is not
-        click.echo(line, err=problem)
+        say(line, err=problem)
 
 
 class Serving:

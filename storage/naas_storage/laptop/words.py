@@ -5,32 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from naas_client.models import StorageStatus, Upload
+from naas_client.sizes import format_files
 
 from naas_storage.laptop.places import Place
 
 MOST_NAMED = 10
 
 
-def size(count: int) -> str:
-    """A number of bytes as people read it."""
-    value = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-
-
-def files(count: int, volume: int) -> str:
-    """How much is pending."""
-    return f"{count} file{'' if count == 1 else 's'} ({size(volume)})"
-
-
 def left_behind(place: Place, uploads: Sequence[Upload]) -> str:
     """What is not in the store at the end, where it is, and how it gets there."""
     shown = "".join(f"\n  {one.name}" for one in uploads[:MOST_NAMED])
     more = f"\n  … and {len(uploads) - MOST_NAMED} more" if len(uploads) > MOST_NAMED else ""
-    many = files(len(uploads), sum(one.size for one in uploads))
+    many = format_files(len(uploads), sum(one.size for one in uploads))
     return (
         f"Not in the store yet: {many}, kept in {place.plan.cache}. They are sent when you run "
         f"`naas mount {place.source} {place.path}` again:{shown}{more}"
@@ -74,5 +60,5 @@ class Narrator:
         if status.state == "mounted":
             return f"{self.place.source} is at {self.place.path}. {status.reason}".rstrip()
         if status.state == "draining" and status.uploads_total:
-            return f"Sending {files(status.uploads_total, status.bytes_pending)}."
+            return f"Sending {format_files(status.uploads_total, status.bytes_pending)}."
         return f"{self.place.source}: {connection(self.place, status)}" if status.state == "degraded" else ""

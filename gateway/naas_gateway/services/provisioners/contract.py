@@ -16,6 +16,11 @@ class BucketRefused(Forbidden):
     default_code = "bucket-refused"
 
 
+def refused(bucket: str, status: int) -> BucketRefused:
+    """For a bucket that the person's own credentials do not open."""
+    return BucketRefused(f"The object store does not let you use the bucket {bucket} (status {status}). Ask support.")
+
+
 class Provisioner(Protocol):
     """Makes what is missing and changes nothing that is there, so that every start may call it and two may at once."""
 

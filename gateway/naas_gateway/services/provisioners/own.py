@@ -14,7 +14,7 @@ from naas_client.settings import StorageSection
 from naas_gateway.clients.s3 import Store
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
-from naas_gateway.services.provisioners.contract import BucketRefused
+from naas_gateway.services.provisioners.contract import BucketRefused, refused
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class OwnCredentials:
                 f"The object store does not let you make or use the bucket {name} (status {status}). It is somebody else's, or "
                 f"the site's rules for the role {self._settings.role_arn} leave it out. Ask support to open it for you."
             )
-        return BucketRefused(f"The object store does not let you use the bucket {name} (status {status}). Ask support.")
+        return refused(name, status)
 
 
 async def make_prefix(bucket: str, name: str, credentials: S3Credentials, store: Store, audit: Audit) -> bool:

@@ -25,7 +25,7 @@ from naas_gateway.clock import utcnow
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.flights import Flights
-from naas_gateway.services.provisioners.contract import BucketRefused
+from naas_gateway.services.provisioners.contract import BucketRefused, refused
 from naas_gateway.services.provisioners.own import make_prefix
 from naas_gateway.services.provisioners.policies import permissions, trust, trusted_subject
 
@@ -79,9 +79,7 @@ class Rgw:
         """The prefix in scratch; that the bucket can be used is looked at as the person sees it."""
         status = await self._store.head_bucket(row.name, credentials)
         if status >= 300:
-            raise BucketRefused(
-                f"The object store does not let you use the bucket {row.name} (status {status}). Ask support."
-            )
+            raise refused(row.name, status)
         return await make_prefix(self._settings.scratch_bucket, row.name, credentials, self._store, self._audit)
 
     async def usage(self, row: IdentityRow) -> Usage | None:
@@ -134,10 +132,7 @@ class Rgw:
             log.info("the bucket %s belongs to another user of the store: its own rules hold", bucket)
             status = 200
         if status >= 300:
-            raise Unavailable(
-                f"The object store refused to make the bucket {bucket} (status {status}). Ask support.",
-                code="store-admin",
-            )
+            raise _not_made(bucket, status)
         self._scratch_is_there = True
 
     async def _own_buckets(self, row: IdentityRow, user: dict[str, Any]) -> None:
@@ -170,10 +165,7 @@ class Rgw:
             await self._admin.delete_key(account(row.name), keys.access_key_id)
             raise _taken(f"the bucket {row.name}")
         if status >= 300:
-            raise Unavailable(
-                f"The object store refused to make the bucket {row.name} (status {status}). Ask support.",
-                code="store-admin",
-            )
+            raise _not_made(row.name, status)
         await self._audit.record(row.name, "bucket.create", row.name)
 
     async def _role(self, row: IdentityRow) -> None:
@@ -206,6 +198,11 @@ def _mark(row: IdentityRow) -> str:
 def _is_old(access_key: str) -> bool:
     made = access_key.removeprefix(KEY_PREFIX).partition("-")[0]
     return not made.isdigit() or int(made) < time.time() - KEY_LIFE
+
+
+def _not_made(bucket: str, status: int) -> Unavailable:
+    text = f"The object store refused to make the bucket {bucket} (status {status}). Ask support."
+    return Unavailable(text, code="store-admin")
 
 
 def _taken(what: str) -> BucketRefused:

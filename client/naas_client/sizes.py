@@ -1,4 +1,4 @@
-"""Sizes of memory as people write and read them; always binary, as `df -h` and cgroups count."""
+"""Sizes of memory and files as people write and read them; always binary, as `df -h` and cgroups count."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def format_size(size: int) -> str:
             break
         value /= 1024
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+
+
+def format_files(count: int, size: int) -> str:
+    """So many files of so many bytes together, for example ``2 files (1.5 MiB)``."""
+    return f"{count} file{'' if count == 1 else 's'} ({format_size(size)})"
 
 
 def _parse(value: Any) -> int:
