@@ -49,7 +49,7 @@ class Backups:
     """The backups of this server's owner. Parameters: ``home``, the owner's home folder."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self._home, self._starting = home, asyncio.Lock()
         self._work: asyncio.subprocess.Process | None = None
         self._schedule: asyncio.Task[None] | None = None
 
@@ -90,9 +90,10 @@ class Backups:
 
     async def start(self, *arguments: str) -> None:
         """Begin a backup (``run``) or a restore. Raises Conflict when one is running."""
-        if (await self.status()).running or not await self._ended():
-            raise Conflict("A backup or a restore is running. Wait for its end.", code="backup-running")
-        self._work = await self._process(*arguments, output=asyncio.subprocess.DEVNULL)
+        async with self._starting:
+            if (await self.status()).running or not await self._ended():
+                raise Conflict("A backup or a restore is running. Wait for its end.", code="backup-running")
+            self._work = await self._process(*arguments, output=asyncio.subprocess.DEVNULL)
 
     async def _ended(self) -> bool:
         """Whether the process before this one is gone: one whose result is there already needs another moment to end."""

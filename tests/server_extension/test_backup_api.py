@@ -85,6 +85,7 @@ def test_wishes_are_kept_and_say_when_the_next_one_is(alice: BackupServer) -> No
         ("PUT", "backup/settings", {"every_hours": -1}),
         ("PUT", "backup/settings", {"ping_url": "file:///etc/passwd"}),
         ("PUT", "backup/settings", {"exclude": ["a\nb"]}),
+        ("PUT", "backup/settings", {"exclude": ["***"]}),
         ("POST", "backup/restore", {"run": "x" * 41}),
         ("POST", "backup/restore", {"run": 1}),
         ("POST", "backup/restore", {"paths": []}),

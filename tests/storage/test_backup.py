@@ -253,6 +253,14 @@ def test_patterns_are_one_line(pattern):
         BackupSettings(exclude=[pattern])
 
 
+@pytest.mark.parametrize("pattern", ["***", "{{(", "[a"])
+def test_patterns_that_rclone_cannot_read_are_refused(tmp_path, pattern):
+    state = BackupState(tmp_path)
+    with pytest.raises(InvalidInput, match="cannot be used"):
+        state.change(BackupSettings(exclude=[pattern]))
+    assert state.settings.exclude == []
+
+
 def test_a_home_with_a_shells_characters_is_refused():
     with pytest.raises(InvalidInput, match="characters"):
         shell_safe(Path("/home/$(id)"))

@@ -25,6 +25,7 @@ SKIPPED = (
     *("__pycache__/**", ".ipynb_checkpoints/**", "node_modules/**"),
     *("/.conda/**", "/miniconda3/**", "/miniforge3/**", ".venv/**"),  # made again from a list of packages
     *("/.ssh/**", "/.gnupg/**", "/.aws/**", "/.config/naas/**", "/.config/rclone/**"),  # keys do not leave the machine
+    *("/.netrc", "/.pgpass", "/.git-credentials", "/.pypirc", "/.docker/config.json", "/.config/gh/**"),
 )
 """Left out of every backup."""
 MOST_ERRORS = 20

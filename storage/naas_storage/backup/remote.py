@@ -10,6 +10,8 @@ import logging
 import os
 import re
 import shlex
+import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,9 @@ LIMITS = ("--retries 1", "--low-level-retries 3", "--contimeout 10s", "--timeout
 TRANSFER = (*LIMITS, "--fast-list", "--checkers 8", "--transfers 4")
 _SAFE = re.compile(r"[\w@%+=:,./ -]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,62}")
+
+CHECK_LIMIT = 20.0
+"""Seconds for rclone to read a few patterns; it asks nobody."""
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -146,3 +151,15 @@ def shell_safe(path: Path) -> str:
             f"The folder {path} has characters in its name that a backup cannot take. Choose another name."
         )
     return str(path)
+
+
+def check_patterns(patterns: list[str]) -> None:
+    """See whether rclone understands filter patterns. Raises InvalidInput with rclone's words."""
+    with tempfile.TemporaryDirectory() as empty, tempfile.NamedTemporaryFile("w") as filters:
+        filters.write("".join(f"- {pattern}\n" for pattern in patterns))
+        filters.flush()
+        command = [str(find_rclone()), "lsf", empty, "--config", "/dev/null", "--filter-from", filters.name]
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_LIMIT, check=False)
+    if asked.returncode:
+        reason = asked.stderr.strip().rpartition("CRITICAL: ")[2]
+        raise InvalidInput(f"A pattern to leave out cannot be used: {reason[:300]}. See https://rclone.org/filtering/.")

@@ -15,6 +15,8 @@ from naas_client.files import lock, try_lock, write_private
 from naas_client.models import BackupProgress, BackupRun, BackupSettings, BackupStatus, Document
 from pydantic import ValidationError
 
+from naas_storage.backup.remote import check_patterns
+
 FOLDER = Path(".local/state/naas-backup")
 """Below the home; itself never part of a backup."""
 LOCK = "lock"
@@ -61,7 +63,8 @@ class BackupState:
         return self._read("settings.json", BackupSettings) or BackupSettings()
 
     def change(self, settings: BackupSettings) -> None:
-        """Keep new wishes."""
+        """Keep new wishes. Raises InvalidInput when rclone does not understand a pattern."""
+        check_patterns(settings.exclude)
         self._write("settings.json", settings)
 
     def ended(self, attempt: Attempt, run: BackupRun | None) -> None:
