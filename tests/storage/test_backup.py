@@ -80,6 +80,7 @@ def test_every_version_comes_back(alice, wait):
     alice.write(".gitconfig", "settings")
     alice.write(".ssh/id_ed25519", "a private key")
     alice.write("local/.venv/lib/big.py", "made again")
+    (alice.home / "cloud-storage").symlink_to(alice.home / "local")
     first = alice.run()
     alice.write("local/notes.txt", "second")
     alice.write("local/new.txt", "new")
@@ -89,7 +90,7 @@ def test_every_version_comes_back(alice, wait):
 
     top = alice.store.buckets / "alice/naas-backup/home"
     stored = {path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()}
-    assert not [name for name in stored if ".ssh" in name or ".venv" in name]
+    assert not [name for name in stored if ".ssh" in name or ".venv" in name or "cloud-storage" in name]
     assert {".gitconfig", "local/notes.txt"} <= stored
     assert alice.stored(f"versions/{second}/local/gone.txt") == "to be deleted"
 

@@ -18,7 +18,7 @@ from naas_storage.backup.remote import Remote, StoreFailed
 from naas_storage.backup.state import FOLDER, Attempt, BackupState
 
 SKIPPED = (
-    "/cloud-storage",  # it is in the store already
+    *("/cloud-storage", "/cloud-storage.rclonelink"),  # it is in the store already
     "/examples/**",  # comes with every start
     f"/{FOLDER}/**",
     *("/.cache/**", "/.local/share/Trash/**", "/.local/share/jupyter/runtime/**", "/.npm/**"),
