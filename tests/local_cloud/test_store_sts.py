@@ -57,7 +57,7 @@ TOKENS: dict[str, tuple[Any, int, str]] = {
     "expired": ({"exp": int(time.time()) - 1}, 400, "ExpiredTokenException"),
     "no expiry": ({"exp": None}, 400, "InvalidIdentityToken"),
     "expiry is text": ({"exp": "9999999999"}, 400, "InvalidIdentityToken"),
-    "not yet valid": ({"nbf": int(time.time()) + 600}, 400, "InvalidIdentityToken"),
+    "not yet valid": ({"nbf": int(time.time()) + 86_400}, 400, "InvalidIdentityToken"),
     "no subject": ({"sub": None}, 400, "InvalidIdentityToken"),
     "no name": ({"preferred_username": None}, 400, "InvalidIdentityToken"),
     "groups as a string": ({"groups": "users/s3"}, 400, "InvalidIdentityToken"),
