@@ -34,7 +34,8 @@ class Behaviour:
 
     def __init__(self) -> None:
         self.what, self.seen = "ok", 0
-        self.body = b"{}"
+        self.body, self.times = b"{}", 1_000
+        """The body of every answer, and how often the server misbehaves."""
 
 
 @pytest.fixture
@@ -53,7 +54,8 @@ def server() -> Iterator[tuple[str, Behaviour]]:
             if behaviour.what == "hang":
                 stop.wait(10)
                 return
-            self.send_response(int(behaviour.what) if behaviour.what.isdigit() else 200)
+            status = "200" if behaviour.seen > behaviour.times else behaviour.what
+            self.send_response(int(status) if status.isdigit() else 200)
             self.end_headers()
             self.wfile.write(behaviour.body)
 
@@ -172,6 +174,22 @@ def test_signatures_are_botocore_s(
 STS_ANSWER = b"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>
 <Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>b</SecretAccessKey><SessionToken>c</SessionToken>
 <Expiration>2030-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("times", "works"), [(2, True), (1_000, False)])
+async def test_a_conflict_at_the_token_service_is_asked_again(
+    server: tuple[str, Behaviour], times: int, works: bool
+) -> None:
+    url, behaviour = server
+    behaviour.what, behaviour.times, behaviour.body = "409", times, STS_ANSWER
+    asked = Sts(StorageSection(url=url)).assume("token", "alice", "arn:aws:iam:::role/one")
+    if works:
+        assert (await asked).access_key_id
+    else:
+        with pytest.raises(Unavailable, match="status 409"):
+            await asked
+    assert behaviour.seen == (3 if works else 5)
 
 
 @pytest.mark.asyncio

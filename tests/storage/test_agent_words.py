@@ -51,6 +51,7 @@ def test_reconnect_keeps_what_is_not_sent(world, wait):
     os.kill(world.store.pid, signal.SIGSTOP)
     try:
         world.run(f"open('{agent.plan.view}/alice/later.txt', 'w').write('later')")
+        agent.wait(lambda status: [one.name for one in status.uploads] == ["later.txt"], "named as pending")
         status = asyncio.run(agent.client.reconnect("alice"))
         assert [one.name for one in status.uploads] == ["later.txt"]
     finally:

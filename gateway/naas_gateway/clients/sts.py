@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import xml.etree.ElementTree as ET
 
@@ -13,6 +14,8 @@ from naas_gateway.clients.http import Answer
 from naas_gateway.clients.sites import Sites
 
 LARGEST_XML = 64 * 1024
+CONFLICT_PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds before each new try."""
 
 
 class Sts:
@@ -49,7 +52,7 @@ class Sts:
             "DurationSeconds": str(self._settings.session_seconds),
             "WebIdentityToken": token,
         }
-        answer = await self.token_sites.request("POST", "/", data=form)
+        answer = await self._ask(form)
         if answer.status in (401, 403):
             raise Forbidden(
                 "The object store does not accept your identity. Sign out and in again; if that does not help, ask support.",
@@ -61,6 +64,15 @@ class Sts:
                 code="store-misconfigured",
             )
         return self._read(answer)
+
+    async def _ask(self, form: dict[str, str]) -> Answer:
+        """Ceph makes a user for the sessions of somebody new; of two gateways that come at once, one is told 409 and asks again."""
+        for pause in CONFLICT_PAUSES:
+            answer = await self.token_sites.request("POST", "/", data=form)
+            if answer.status != 409:
+                return answer
+            await asyncio.sleep(pause)
+        return await self.token_sites.request("POST", "/", data=form)
 
     def _read(self, answer: Answer) -> S3Credentials:
         values = xml_texts(answer.body)
