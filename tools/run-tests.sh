@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Run pytest; what failed is tried once more by itself, from a fresh start, and named as unstable when it passes then.
 # Nearly all tests wait for real servers, and a busy machine may make one of them wait longer than its limit.
-# A test that fails twice fails the run; so does any error of pytest itself, and more than ten failures.
+# A test that fails twice fails the run; so does any error of pytest itself, and more than five failures.
 set -uo pipefail
-most=10
+most=5
 
 pytest "$@"
 code=$?

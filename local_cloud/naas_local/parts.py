@@ -150,6 +150,33 @@ class RunningPart:
         self.process.wait()
 
 
+class RestartablePart:
+    """A part that can be stopped and started again on the same port, with the same data: what tests of faults use."""
+
+    def __init__(self, spec: PartSpec, log: Path) -> None:
+        self.spec, self.log, self.url = spec, log, spec.url
+        self.part: RunningPart | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers; does nothing when it runs. Raises PartFailed when it does not come up."""
+        if self.part is None or self.part.process.poll() is not None:
+            self.part = RunningPart(self.spec, self.log)
+            self.part.wait_ready()
+
+    def stop(self) -> None:
+        """Stop it as `naas up` does; does nothing when it is stopped."""
+        if self.part is not None:
+            self.part.terminate()
+            self.part.wait_stopped()
+            self.part = None
+
+    def kill(self) -> None:
+        """End it and its children with SIGKILL, so that it can save nothing more; does nothing when it is stopped."""
+        if self.part is not None:
+            self.part.kill()
+            self.part = None
+
+
 @contextlib.contextmanager
 def running(spec: PartSpec, logs: Path) -> Iterator[RunningPart]:
     """A part for the length of a `with` block, ready at its start and ended for certain: what tests use."""

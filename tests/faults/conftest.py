@@ -30,11 +30,7 @@ def site(request: pytest.FixtureRequest, root_folder: Path, namespace: int) -> I
             yield CephSite(request.getfixturevalue("ceph"), issuer)
             return
         with embedded_store(Path(tempfile.mkdtemp(dir=root_folder)), issuer.url) as embedded:
-            found = EmbeddedSite(embedded, issuer)
-            try:
-                yield found
-            finally:
-                found.end()
+            yield EmbeddedSite(embedded, issuer)
 
 
 @pytest.fixture

@@ -38,3 +38,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, iam: EmbeddedIam, hub: Hub
     with gateway_app(folder, iam, gateway={"hub_api_url": hub.url}) as running:
         hub.service_token = running.hub_token
         yield running
+
+
+@pytest.fixture(scope="module")
+def signed_in(gateway: Gateway) -> Gateway:
+    for name in ("alice", "bob", "carol", "dana"):
+        gateway.sign_in(name)
+    return gateway

@@ -137,8 +137,7 @@ def test_a_store_that_is_down_degrades_the_plan_and_keeps_good_credentials(
                 gateway.sign_in(name)
             alice, bob = (gateway.client(hub.user_token(name)) for name in ("alice", "bob"))
             given = alice.s3_credentials()
-            store.part.terminate()
-            store.part.wait_stopped()
+            store.stop()
             assert alice.s3_credentials() == given
             with pytest.raises(Unavailable, match="The object store does not answer"):
                 bob.s3_credentials()

@@ -9,13 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from lab_server import Desk, drive_store, jupyter
 from naas_client.errors import ErrorAnswer
 from naas_client.models import BackupRun, BackupStatus, Page
 from naas_storage.agent.engine import write_configuration
 from naas_storage.plan import AgentPlan
 from waiting import wait_for
-
-from .conftest import Desk, drive_store, jupyter
 
 pytestmark = pytest.mark.server
 

@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
+from lab_server import Desk, Jupyter, drive_store, jupyter
 from waiting import wait_for
-
-from .conftest import Desk, Jupyter, drive_store, jupyter
 
 pytestmark = pytest.mark.server
 ODD = " <b>&'\"grüße\t🙂%2f+?#"

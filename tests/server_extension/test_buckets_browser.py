@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 from lab_page import DARK, ITALIAN, QUIET, serious, show_panel, write_settings
+from lab_server import Stack, drive_store, platform
+from panel_stand_ins import status
 from waiting import wait_for
-
-from .conftest import Stack, drive_store, platform, status
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect: Any = sync_api.expect

@@ -11,8 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-
-from .conftest import Desk, drive_store, jupyter
+from lab_server import Desk, drive_store, jupyter
 
 pytestmark = pytest.mark.server
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}

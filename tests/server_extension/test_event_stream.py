@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+from lab_server import Stack
 from naas_client.models import Event
 from naas_server.sse import FrameTooLong, data_of, frame
-
-from .conftest import HUB_TOKEN, Stack, status
+from panel_stand_ins import HUB_TOKEN, status
 
 pytestmark = pytest.mark.server
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from lab_page import DARK, ITALIAN, serious, write_settings
 from lab_page import show_panel as show
+from lab_server import Desk, Stack, drive_store, jupyter
 from naas_client.models import FolderState, StorageStatus, Usage
+from panel_stand_ins import folder, status, uploads
 from waiting import wait_for
-
-from .conftest import Desk, Stack, drive_store, folder, jupyter, status, uploads
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect: Any = sync_api.expect

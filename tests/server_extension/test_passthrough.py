@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from lab_server import Desk, Stack, jupyter
 from naas_client.errors import ErrorAnswer
 from naas_local.ports import LOOPBACK, free_port
-
-from .conftest import HUB_TOKEN, Asked, Desk, Reply, Stack, jupyter
+from panel_stand_ins import HUB_TOKEN, Asked, Reply
 
 pytestmark = pytest.mark.server
 

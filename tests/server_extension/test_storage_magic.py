@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 from jupyter_client.manager import start_new_kernel
+from lab_server import Desk, drive_store
 from naas_client.models import Upload, Usage
 from naas_server.magics.paths import place, seconds
-
-from .conftest import AgentSocket, Desk, drive_store, status
+from panel_stand_ins import AgentSocket, status
 
 pytestmark = pytest.mark.server
 LIMIT = 60

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from lab_server import Desk, Stack, jupyter
 from naas_client.errors import ErrorAnswer
 from naas_client.models import FolderState, FolderStatus
 from naas_server.storage import PanelStatus, Storage, browser_path
-
-from .conftest import Desk, Stack, folder, jupyter, status, uploads
+from panel_stand_ins import folder, status, uploads
 
 pytestmark = pytest.mark.server
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import httpx
 import naas_server
 import pytest
-
-from .conftest import Desk, jupyter
+from lab_server import Desk, jupyter
 
 PACKAGE = Path(naas_server.__file__).parent
 CATALOGUE = PACKAGE / "locale" / "it_IT" / "LC_MESSAGES" / "jupyterlab_naas.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bucket_site import Site, bucket_site
 from naas_local.store import embedded_store
 from storage_world import Gateway, SessionStore, Store, World, wait_for
 from token_issuer import TokenIssuer
@@ -88,3 +89,10 @@ def laptop(namespace: int, data: Path, store: Store, gateway: Gateway) -> Iterat
         yield world
     finally:
         world.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """alice's buckets."""
+    with bucket_site(tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("run")) as made:
+        yield made

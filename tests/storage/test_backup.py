@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 from naas_client.errors import InvalidInput
 from naas_client.models import BackupRun, BackupSettings
-from naas_local.parts import running
 from naas_local.store import embedded_store
 from naas_local.store.embedded import EmbeddedStore
-from naas_storage.agent.engine import write_configuration
+from naas_storage.agent.engine import find_rclone, write_configuration
 from naas_storage.backup.remote import shell_safe
 from naas_storage.backup.state import Attempt, BackupState
 from naas_storage.plan import AgentPlan
@@ -125,6 +124,19 @@ def test_a_new_home_finds_the_backups_of_the_old_one(alice, tmp_path):
 
 
 @pytest.mark.server
+def test_the_rclone_that_the_site_names_does_the_work(alice, tmp_path):
+    other = tmp_path / "rclone-of-the-site"
+    other.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/asked\nexec {find_rclone()} "$@"\n')
+    other.chmod(0o755)
+    plan = AgentPlan.model_validate_json((alice.run_folder / "plan.json").read_text())
+    (alice.run_folder / "plan.json").write_text(plan.model_copy(update={"rclone": other}).model_dump_json())
+    alice.write("local/notes.txt", "kept")
+    alice.backup("run")
+    assert alice.stored("home/local/notes.txt") == "kept"
+    assert "sync" in (tmp_path / "asked").read_text().split()
+
+
+@pytest.mark.server
 def test_what_is_asked_for_wrongly_is_said_and_changes_nothing(alice):
     alice.write("local/notes.txt", "kept")
     run = alice.run()
@@ -177,8 +189,7 @@ def heard():
 def test_a_store_that_is_away_is_said_and_tried_again_later(alice, heard):
     alice.write("local/notes.txt", "kept")
     alice.backup("settings", "--every", "24", "--ping-url", heard[0])
-    alice.store.part.terminate()
-    alice.store.part.wait_stopped()
+    alice.store.stop()
     assert "The backup failed. The object store does not answer" in alice.backup("run", code=1)
     state = BackupState(alice.home)
     status = state.status(NOW)
@@ -186,8 +197,8 @@ def test_a_store_that_is_away_is_said_and_tried_again_later(alice, heard):
     assert "does not answer" in status.problem
     assert not state.due(dt.datetime.now(dt.UTC))
     assert state.due(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=31))
-    with running(alice.store.spec, alice.home.parent / "logs"):
-        alice.backup("run")
+    alice.store.start()
+    alice.backup("run")
     assert state.status(NOW).problem == ""
     assert heard[1:] == ["/ping/1/start", "/ping/1/fail", "/ping/1/start", "/ping/1"]
 

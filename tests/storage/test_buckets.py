@@ -1,85 +1,18 @@
-"""Buckets and objects as the storage browser and `%storage` use them, on a real store with a session from STS."""
+"""Buckets, listings and names as the Buckets tab and `%storage` use them, on a real store with a session from STS."""
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
-import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from naas_client.errors import Conflict, Forbidden, InvalidInput, NaasError, NotFound, Unavailable
+from bucket_site import Site, keys, put, read
+from naas_client.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from naas_client.models import NewBucket
-from naas_local.store import embedded_store
-from naas_storage.buckets import Buckets, changes, transfer
-from naas_storage.buckets.changes import Incomplete
-from naas_storage.buckets.errors import AlreadyThere
-from naas_storage.buckets.objects import Objects
+from naas_storage.buckets import Buckets
 from run_folder import prepare_run_folder, write_access
-from s3_people import assume_role, s3_client
-from token_issuer import TokenIssuer
 
 pytestmark = pytest.mark.server
-LIFE = 1800
-"""Seconds of alice's session."""
-
-
-@dataclass
-class Site:
-    """A store, and alice's run folder that leads to it."""
-
-    url: str
-    run: Path
-    bob: Any
-    session: dict[str, Any]
-    buckets: Buckets
-
-    @property
-    def alice(self) -> Objects:
-        return self.buckets.objects("alice")
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder, run = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("run")
-    with (
-        TokenIssuer().running() as issuer,
-        embedded_store(folder, issuer.url) as store,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        session = assume_role(store.url, issuer.token("alice"), store.role_arn, seconds=LIFE)
-        bob = s3_client(store.url, assume_role(store.url, issuer.token("bob"), store.role_arn))
-        s3_client(store.url, session).create_bucket(Bucket="alice")
-        bob.create_bucket(Bucket="bob")
-        bob.put_object(Bucket="bob", Key="secret.txt", Body=b"bob's own")
-        bob.put_object(Bucket="scratch", Key="bob/shown.txt", Body=b"for all")
-        prepare_run_folder(run, store.url, session)
-        patch.setenv("NAAS_STORAGE_RUN", str(run))
-        yield Site(store.url, run, bob, session, Buckets())
-
-
-def put(objects: Objects, key: str, data: bytes = b"x", *, new: bool = False) -> None:
-    upload = objects.upload(key, new=new)
-    if upload.add(data):
-        upload.send()
-    assert upload.finish().size == len(data)
-
-
-def read(objects: Objects, key: str) -> bytes:
-    with contextlib.closing(objects.download(key)) as download:
-        return b"".join(iter(lambda: download.read(2**20), b""))
-
-
-def keys(objects: Objects, prefix: str = "", **query: Any) -> list[str]:
-    return [entry.key for entry in objects.page(prefix, **query).items]
-
-
-def uploads_left(objects: Objects) -> list[Any]:
-    return list(objects.s3.list_multipart_uploads(Bucket=objects.bucket).get("Uploads", []))
 
 
 class TestBuckets:
@@ -289,185 +222,6 @@ def test_what_no_listing_can_hold_is_not_made(site: Site, key: str) -> None:
         assert refused.value.code == "bad-key"
 
 
-class TestRename:
-    def test_a_file(self, site: Site) -> None:
-        put(site.alice, "r/a", b"content")
-        assert site.alice.rename("r/a", "r/b") == 1
-        assert keys(site.alice, "r/") == ["r/b"]
-        assert read(site.alice, "r/b") == b"content"
-        with pytest.raises(NotFound):
-            site.alice.rename("r/a", "r/c")
-
-    def test_nothing_is_overwritten(self, site: Site) -> None:
-        put(site.alice, "o/a", b"1")
-        put(site.alice, "o/b", b"2")
-        put(site.alice, "o/d/x", b"3")
-        for source, target in (("o/a", "o/b"), ("o/a", "o/d"), ("o/d/", "o/b/")):
-            with pytest.raises(Conflict) as refused:
-                site.alice.rename(source, target)
-            assert refused.value.code == "exists"
-        assert [read(site.alice, key) for key in ("o/a", "o/b", "o/d/x")] == [b"1", b"2", b"3"]
-        for target in ("o/d/", "o/d/inner/", "o/d"):
-            with pytest.raises(InvalidInput):
-                site.alice.rename("o/d/", target)
-
-    def test_a_folder_with_all_that_is_in_it(self, site: Site) -> None:
-        for number in range(30):
-            put(site.alice, f"f/old/{number % 3}/{number:02}", str(number).encode())
-        assert site.alice.rename("f/old/", "f/new/") == 30
-        assert keys(site.alice, "f/") == ["f/new/"]
-        assert read(site.alice, "f/new/2/29") == b"29"
-
-    def test_a_file_of_the_size_that_is_copied_in_parts(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(changes, "LARGEST_COPY", 5 * 2**20)
-        data = secrets.token_bytes(11 * 2**20)
-        upload = site.alice.upload("large.csv")
-        upload.add(data)
-        upload.finish()
-        assert site.alice.rename("large.csv", "larger.csv") == 1
-        assert read(site.alice, "larger.csv") == data
-        assert site.alice.s3.head_object(Bucket="alice", Key="larger.csv")["ContentType"] == "text/csv"
-        assert uploads_left(site.alice) == []
-
-    def test_a_failure_while_copying_loses_nothing(self, site: Site) -> None:
-        """Half of the folder cannot be copied: a file stands where a folder would have to be."""
-        put(site.alice, "half/a", b"a")
-        put(site.alice, "half/b", b"b")
-        objects = site.alice
-        real = objects.s3.copy_object
-
-        def broken(**call: Any) -> Any:
-            if call["Key"].endswith("/b"):
-                raise ConnectionBroken
-            return real(**call)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(objects.s3, "copy_object", broken)
-            with pytest.raises(Incomplete, match="Everything is still there"):
-                objects.rename("half/", "whole/")
-        assert read(site.alice, "half/a") == b"a"
-        assert read(site.alice, "half/b") == b"b"
-
-    def test_what_changes_meanwhile_stays(self, site: Site) -> None:
-        put(site.alice, "busy/a", b"old")
-        objects = site.alice
-        real = objects.s3.copy_object
-
-        def overtaken(**call: Any) -> Any:
-            answer = real(**call)
-            put(site.alice, "busy/a", b"written while it was copied")
-            return answer
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(objects.s3, "copy_object", overtaken)
-            with pytest.raises(Incomplete, match=r"busy/a first\. It was changed meanwhile"):
-                objects.rename("busy/", "calm/")
-        assert read(site.alice, "busy/a") == b"written while it was copied"
-        assert read(site.alice, "calm/a") == b"old"
-
-
-class TestDelete:
-    def test_many_and_folders(self, site: Site) -> None:
-        for name in ("d/a", "d/b", "d/sub/x", "d/sub/deep/y", "d/kept"):
-            put(site.alice, name)
-        gone = site.alice.delete(["d/a", "d/b", "d/never-was"], ["d/sub/"])
-        assert (gone.deleted, gone.errors) == (5, [])
-        assert keys(site.alice, "d/") == ["d/kept"]
-
-    def test_what_may_not_be_deleted_is_told_key_by_key(self, site: Site) -> None:
-        scratch = site.buckets.objects("scratch")
-        put(scratch, "alice/mine")
-        gone = scratch.delete(["alice/mine", "bob/shown.txt"], [])
-        assert gone.deleted == 1
-        assert [row["key"] for row in gone.errors] == ["bob/shown.txt"]
-        assert "does not let you" in gone.errors[0]["message"]
-        assert site.bob.get_object(Bucket="scratch", Key="bob/shown.txt")["Body"].read() == b"for all"
-
-
-class TestTransfer:
-    def test_an_empty_file(self, site: Site) -> None:
-        put(site.alice, "nothing", b"")
-        assert read(site.alice, "nothing") == b""
-
-    def test_parts_become_one_object(self, site: Site) -> None:
-        data = secrets.token_bytes(20 * 2**20 + 17)
-        upload = site.alice.upload("parts", length=len(data))
-        for start in range(0, len(data), 65536):
-            if upload.add(data[start : start + 65536]):
-                upload.send()
-        assert upload.finish().size == len(data)
-        assert read(site.alice, "parts") == data
-        assert uploads_left(site.alice) == []
-
-    def test_an_upload_that_ends_early_leaves_nothing(self, site: Site) -> None:
-        upload = site.alice.upload("broken-off")
-        upload.add(bytes(transfer.PART))
-        upload.send()
-        assert len(uploads_left(site.alice)) == 1
-        upload.abort()
-        assert uploads_left(site.alice) == []
-        with pytest.raises(NotFound):
-            site.alice.download("broken-off")
-        with pytest.raises(Unavailable):
-            upload.finish()
-
-    def test_nothing_is_overwritten_when_it_must_be_new(self, site: Site) -> None:
-        put(site.alice, "first", b"first", new=True)
-        with pytest.raises(AlreadyThere):
-            site.alice.upload("first", new=True)
-        late = site.alice.upload("second", new=True)
-        put(site.alice, "second", b"overtook")
-        late.add(b"late")
-        with pytest.raises(AlreadyThere):
-            late.finish()
-        assert read(site.alice, "second") == b"overtook"
-
-    def test_what_is_not_hers(self, site: Site) -> None:
-        with pytest.raises(Forbidden):
-            put(site.buckets.objects("scratch"), "bob/x")
-        with pytest.raises(Forbidden):
-            site.buckets.objects("bob").download("secret.txt")
-        assert read(site.buckets.objects("scratch"), "bob/shown.txt") == b"for all"
-
-
-class TestLinks:
-    def test_a_link_opens_one_object_as_a_download(self, site: Site) -> None:
-        put(site.alice, "page.html", b"<script>alert(1)</script>")
-        link = site.alice.share("page.html", 120)
-        answer = httpx.get(link.url)
-        assert answer.content == b"<script>alert(1)</script>"
-        assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''page.html"
-        assert 100 < (link.expires_at - dt.datetime.now(dt.UTC)).total_seconds() <= 120
-        assert httpx.get(link.url.replace("page.html", "file", 1)).status_code == 403
-
-    def test_it_lives_no_longer_than_the_session(self, site: Site) -> None:
-        put(site.alice, "shared")
-        usual = site.alice.share("shared")
-        assert LIFE - 600 < usual.longest_seconds <= LIFE
-        with pytest.raises(InvalidInput, match="seconds at most") as refused:
-            site.alice.share("shared", LIFE + 1)
-        assert refused.value.code == "too-long"
-        with pytest.raises(InvalidInput):
-            site.alice.share("shared", 0)
-
-    @pytest.mark.parametrize(
-        ("bucket", "key", "error"), [("bob", "secret.txt", Forbidden), ("alice", "not-there", NotFound)]
-    )
-    def test_none_for_what_she_cannot_read(self, site: Site, bucket: str, key: str, error: type[NaasError]) -> None:
-        with pytest.raises(error):
-            site.buckets.objects(bucket).share(key)
-
-    def test_it_is_signed_for_the_address_that_browsers_reach(
-        self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        put(site.alice, "shared")
-        prepare_run_folder(tmp_path, site.url, site.session, public_endpoint="https://s3.example.org")
-        monkeypatch.setenv("NAAS_STORAGE_RUN", str(tmp_path))
-        link = site.alice.share("shared", 60)
-        assert link.url.startswith("https://s3.example.org/alice/shared?")
-        assert site.session["SecretAccessKey"] not in link.url
-
-
 def test_a_store_without_versions_says_so(site: Site) -> None:
     put(site.alice, "plain")
     for act in (lambda: site.alice.versions("plain"), lambda: site.alice.restore("plain", "1")):
@@ -486,10 +240,3 @@ def test_the_client_follows_to_another_site(site: Site, tmp_path: Path, monkeypa
     assert away.value.code == "store-down"
     write_access(tmp_path, site.url, site.session)
     assert "alice" in [bucket.name for bucket in buckets.list().items]
-
-
-class ConnectionBroken(Unavailable):
-    """The store in the middle of its work."""
-
-    def __init__(self) -> None:
-        super().__init__("The store went away.")

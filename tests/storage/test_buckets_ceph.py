@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from bucket_site import keys, put, read
 from ceph import personal_role
 from naas_client.errors import Conflict, Forbidden, NotFound
 from naas_client.models import NewBucket
@@ -42,22 +42,6 @@ def buckets(ceph: CephStore, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def alice(buckets: Buckets) -> Objects:
     return buckets.objects("alice")
-
-
-def put(objects: Objects, key: str, data: bytes = b"x") -> None:
-    upload = objects.upload(key)
-    if upload.add(data):
-        upload.send()
-    assert upload.finish().size == len(data)
-
-
-def read(objects: Objects, key: str, version: str = "") -> bytes:
-    with contextlib.closing(objects.download(key, version)) as download:
-        return b"".join(iter(lambda: download.read(2**20), b""))
-
-
-def keys(objects: Objects, prefix: str = "", **query: Any) -> list[str]:
-    return [entry.key for entry in objects.page(prefix, **query).items]
 
 
 def test_the_list_has_what_a_session_does_not_own(buckets: Buckets) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, Protocol
 
 import httpx
 from ceph import personal_role
 from naas_client.models import S3Credentials
 from naas_local.ceph import CephStore
-from naas_local.parts import running
 from naas_local.store import EmbeddedStore
 from s3_people import own_client
 from storage_world import Gateway, sts_session
@@ -40,22 +38,16 @@ class EmbeddedSite:
 
     def __init__(self, store: EmbeddedStore, issuer: TokenIssuer) -> None:
         self.store, self.issuer, self.url = store, issuer, store.url
-        self._again = contextlib.ExitStack()
         as_alice(self).create_bucket(Bucket=BUCKET)
 
     def session(self, url: str, seconds: int) -> dict[str, str]:
         return sts_session(url, self.store.role_arn, self.issuer.token("alice"), seconds)
 
     def stop(self) -> None:
-        self._again.close()
-        self.store.part.kill()
+        self.store.kill()
 
     def start(self) -> None:
-        self._again.enter_context(running(self.store.spec, self.store.data.parent / "logs"))
-
-    def end(self) -> None:
-        """End what `start` started."""
-        self._again.close()
+        self.store.start()
 
 
 class CephSite:

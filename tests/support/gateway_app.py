@@ -8,7 +8,6 @@ import secrets
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from naas_client.gateway import API_PATH, SyncGatewayClient
 from naas_client.models import Claims, SignIn
 from naas_gateway.clock import utcnow
 from naas_local.iam import EmbeddedIam
-from naas_local.parts import PartSpec, RunningPart
+from naas_local.parts import PartSpec, RestartablePart
 from naas_local.ports import free_port
 from pydantic import SecretStr
 
@@ -106,36 +105,13 @@ class HubStandIn:
             thread.join(5)
 
 
-@dataclass
-class Gateway:
+class Gateway(RestartablePart):
     """One gateway process. ``hub`` is a client with the hub's token."""
 
-    spec: PartSpec
-    log: Path
-    url: str
-    hub_token: str
-    iam: EmbeddedIam
-    part: RunningPart | None = None
-    clients: list[SyncGatewayClient] = field(default_factory=list)
-
-    def start(self) -> None:
-        """Start it (again) and wait until it answers."""
-        self.part = RunningPart(self.spec, self.log)
-        self.part.wait_ready()
-
-    def stop(self) -> None:
-        """Stop it as `naas up` does."""
-        if self.part is not None:
-            self.part.terminate()
-            self.part.wait_stopped()
-            self.part = None
-
-    def kill(self) -> None:
-        """End it with SIGKILL."""
-        assert self.part is not None
-        self.part.process.kill()
-        self.part.process.wait()
-        self.part = None
+    def __init__(self, spec: PartSpec, log: Path, hub_token: str, iam: EmbeddedIam) -> None:
+        super().__init__(spec, log)
+        self.hub_token, self.iam = hub_token, iam
+        self.clients: list[SyncGatewayClient] = []
 
     def client(self, token: str) -> SyncGatewayClient:
         """A client with somebody's token; closed with the gateway."""
@@ -208,7 +184,7 @@ def gateway_app(
         stop_limit=20,
     )
     hub_token = (folder / "hub-token").read_text().strip()
-    gateway = Gateway(spec, folder / f"{name}.log", url, hub_token, iam)
+    gateway = Gateway(spec, folder / f"{name}.log", hub_token, iam)
     try:
         gateway.start()
         yield gateway

@@ -20,7 +20,6 @@ from naas_client.laptop.iam import DeviceCode, LaptopIam, configuration_of
 from naas_client.laptop.person import LaptopPerson, session_of
 from naas_client.laptop.sessions import Session, Sessions
 from naas_local.iam import CLI_CLIENT, EmbeddedIam, embedded_iam
-from naas_local.parts import RunningPart
 from naas_local.store import EmbeddedStore, embedded_store
 
 NAAS = str(Path(sys.executable).with_name("naas"))
@@ -151,14 +150,11 @@ class Site:
 
     def stop_store(self) -> None:
         """The store answers no more."""
-        self.store.part.terminate()
-        self.store.part.wait_stopped()
+        self.store.stop()
 
     def start_store(self) -> None:
         """Start it again if it is stopped, with its data at its address."""
-        if self.store.part.process.poll() is not None:
-            self.store.part = RunningPart(self.store.spec, self.store.part.log)
-            self.store.part.wait_ready()
+        self.store.start()
 
 
 @contextlib.contextmanager

@@ -12,31 +12,10 @@ from botocore.exceptions import ClientError
 from naas_local.ceph.part import GIB, CephConfig, prepare
 from naas_local.ceph.programs import ceph, radosgw_admin
 from naas_local.ceph.register import ADMINISTRATOR, client, trust
-from naas_local.parts import PartSpec, RunningPart
+from naas_local.parts import PartSpec, RestartablePart
 from naas_local.ports import free_port
 
 TEST_SIZE = 4 * GIB
-
-
-class RunningDaemon:
-    """One daemon of a running cluster, which can be stopped and started again on the same port."""
-
-    def __init__(self, spec: PartSpec, logs: Path) -> None:
-        self.spec, self.url = spec, spec.url
-        self.log = logs / f"{spec.name}.log"
-        self.part: RunningPart | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it serves. Raises PartFailed when it does not."""
-        self.part = RunningPart(self.spec, self.log)
-        self.part.wait_ready()
-
-    def stop(self) -> None:
-        """Stop it as `naas up` does; does nothing when it is stopped."""
-        if self.part is not None:
-            self.part.terminate()
-            self.part.wait_stopped()
-            self.part = None
 
 
 class CephStore:
@@ -47,7 +26,7 @@ class CephStore:
 
     def __init__(self, config: CephConfig, specs: list[PartSpec], logs: Path) -> None:
         self.config, self.data = config, config.folder
-        self.mon, self.osd, *self.rgws = (RunningDaemon(spec, logs) for spec in specs)
+        self.mon, self.osd, *self.rgws = (RestartablePart(spec, logs / f"{spec.name}.log") for spec in specs)
         self.rgw = self.rgws[0]
         self.url = self.rgw.url
         self.audience, self.role_arn, self.scratch_bucket = config.audience, config.role_arn, config.scratch_bucket

@@ -10,11 +10,11 @@ from typing import Any
 
 from naas_local.iam import users
 from naas_local.iam.part import prepare
-from naas_local.parts import PartSpec, RunningPart
+from naas_local.parts import PartSpec, RestartablePart
 from naas_local.ports import free_port
 
 
-class EmbeddedIam:
+class EmbeddedIam(RestartablePart):
     """A running embedded IAM.
 
     ``url`` has no slash at its end; ``issuer`` is spelt as in the discovery document; ``client_id`` and ``client_secret`` are
@@ -22,31 +22,10 @@ class EmbeddedIam:
     """
 
     def __init__(self, spec: PartSpec, data: Path, hub_url: str, client_id: str, client_secret: str) -> None:
-        self.spec, self.data = spec, data
-        self.log = data / "iam.log"
-        self.url, self.issuer = spec.url, f"{spec.url}/"
+        super().__init__(spec, data / "iam.log")
+        self.data, self.issuer = data, f"{spec.url}/"
         self.hub_url, self.redirect_uri = hub_url, f"{hub_url}/hub/oauth_callback"
         self.client_id, self.client_secret = client_id, client_secret
-        self.part: RunningPart | None = None
-
-    def start(self) -> None:
-        """Start it (again, on the same port, with the same data) and wait until it answers."""
-        self.part = RunningPart(self.spec, self.log)
-        self.part.wait_ready()
-
-    def stop(self) -> None:
-        """Stop it as `naas up` does; does nothing when it is stopped."""
-        if self.part is not None:
-            self.part.terminate()
-            self.part.wait_stopped()
-            self.part = None
-
-    def kill(self) -> None:
-        """End it with SIGKILL, so that it can save nothing more."""
-        if self.part is not None:
-            self.part.process.kill()
-            self.part.process.wait()
-            self.part = None
 
     def set_groups(self, username: str, groups: Iterable[str]) -> None:
         """See `naas_local.iam.users.set_groups`."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from naas_local.parts import PartSpec, RunningPart, running
+from naas_local.parts import PartSpec, RestartablePart
 from naas_local.ports import free_port
 from naas_local.store.settings import prepare
 
@@ -16,17 +15,14 @@ AUDIENCE = "object"
 ROLE_ARN = "arn:aws:iam:::role/IAMaccess"
 
 
-@dataclass
-class EmbeddedStore:
+class EmbeddedStore(RestartablePart):
     """A running store and how to reach it: S3 and STS are both at ``url``."""
 
-    url: str
-    data: Path
-    audience: str
-    role_arn: str
-    scratch_bucket: str
-    spec: PartSpec
-    part: RunningPart
+    def __init__(
+        self, spec: PartSpec, log: Path, data: Path, audience: str, role_arn: str, scratch_bucket: str
+    ) -> None:
+        super().__init__(spec, log)
+        self.data, self.audience, self.role_arn, self.scratch_bucket = data, audience, role_arn, scratch_bucket
 
     @property
     def buckets(self) -> Path:
@@ -49,5 +45,11 @@ def embedded_store(tmp_path: Path, issuer: str, **options: Any) -> Iterator[Embe
         **options,
     }
     spec = prepare(data, given.pop("port", None) or free_port(), issuer=issuer, **given)
-    with running(spec, tmp_path / "logs") as part:
-        yield EmbeddedStore(spec.url, data, given["audience"], given["role_arn"], given["scratch_bucket"], spec, part)
+    logs = tmp_path / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    store = EmbeddedStore(spec, logs / "store.log", data, given["audience"], given["role_arn"], given["scratch_bucket"])
+    try:
+        store.start()
+        yield store
+    finally:
+        store.stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import shlex
 import subprocess
 import tempfile
@@ -57,7 +58,7 @@ class Remote:
         os.chdir(plan.run)
         os.environ.clear()
         here = environment(plan)
-        path = f"{find_rclone().parent}:{here['PATH']}"  # rclone-python finds its program in PATH
+        path = f"{_program_folder(plan)}:{here['PATH']}"
         os.environ.update(here, PATH=path, RCLONE_CONFIG="rclone.conf")
         rclone.set_log_level(logging.CRITICAL)  # it would write to the terminal; errors come as exceptions
         self._rclone, self._failure = rclone, RcloneException
@@ -130,6 +131,16 @@ class Remote:
     def remove(self, below: str) -> None:
         """Delete a folder of the backup. Raises StoreFailed."""
         self._call(self._rclone.purge, f"{self.top}/{below}", args=[*LIMITS])
+
+
+def _program_folder(plan: AgentPlan) -> Path:
+    """A folder in which the program of this site is called ``rclone``: rclone-python takes what PATH has under that name."""
+    folder = plan.run / "backup-bin"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    temporary = folder / f".{secrets.token_hex(4)}"
+    temporary.symlink_to(find_rclone(plan.rclone))
+    temporary.replace(folder / "rclone")
+    return folder
 
 
 class StoreFailed(Exception):

@@ -1,0 +1,155 @@
+"""Every call of the gateway's API, and how its answer is read: what both clients share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel
+
+from naas_client.errors import NaasError, Unavailable, error_from_answer
+from naas_client.logs import REQUEST_ID_HEADER
+from naas_client.logs import request_id as current_request_id
+from naas_client.models import (
+    AccessToken,
+    AuditRow,
+    Claims,
+    ClientConfiguration,
+    Event,
+    Health,
+    Identity,
+    Me,
+    Page,
+    S3Credentials,
+    SignIn,
+    StopReason,
+    StoragePlan,
+    Usage,
+)
+
+API_PATH = "/services/naas/api/v1"
+"""Where the API lives below ``settings.gateway.url``."""
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request of the API and how its answer is read."""
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    json: Any = None
+    params: Mapping[str, str | int] = field(default_factory=dict)
+
+
+def _nothing(_body: object) -> None:
+    return None
+
+
+def _user(name: str, what: str) -> str:
+    return f"/hub/users/{quote(name, safe='')}/{what}"
+
+
+def _document(model: BaseModel) -> Any:
+    return model.model_dump(mode="json")
+
+
+class Calls:
+    """Every call of the API, defined once for both clients."""
+
+    health = Call("GET", "/health", Health.model_validate)
+    client_configuration = Call("GET", "/client", ClientConfiguration.model_validate)
+    me = Call("GET", "/me", Me.model_validate)
+    s3_credentials = Call("POST", "/s3-credentials", S3Credentials.model_validate)
+    storage = Call("GET", "/storage", StoragePlan.model_validate)
+    storage_usage = Call("GET", "/storage/usage", Usage.model_validate)
+    stop_reasons_seen = Call("POST", "/stop-reasons/seen", _nothing)
+
+    @staticmethod
+    def token(audience: str) -> Call[AccessToken]:
+        return Call("POST", "/tokens", AccessToken.model_validate, json={"audience": audience})
+
+    @staticmethod
+    def stop_reasons(limit: int, cursor: str | None) -> Call[Page[StopReason]]:
+        params: dict[str, str | int] = {"limit": limit, **({"cursor": cursor} if cursor else {})}
+        return Call("GET", "/stop-reasons", Page[StopReason].model_validate, params=params)
+
+    @staticmethod
+    def audit(
+        actor: str | None, action: str | None, since: dt.datetime | None, limit: int, cursor: str | None
+    ) -> Call[Page[AuditRow]]:
+        wanted = {"actor": actor, "action": action, "since": since and since.isoformat(), "cursor": cursor}
+        params: dict[str, str | int] = {key: value for key, value in wanted.items() if value}
+        return Call("GET", "/audit", Page[AuditRow].model_validate, params={**params, "limit": limit})
+
+    @staticmethod
+    def sign_in(sign_in: SignIn) -> Call[Identity]:
+        return Call("POST", "/hub/sign-ins", Identity.model_validate, json=_document(sign_in))
+
+    @staticmethod
+    def claims(name: str, max_age: float) -> Call[Claims]:
+        return Call("GET", _user(name, "claims"), Claims.model_validate, params={"max_age": int(max_age)})
+
+    @staticmethod
+    def sign_out(name: str) -> Call[None]:
+        return Call("POST", _user(name, "sign-out"), _nothing)
+
+    @staticmethod
+    def prepare_storage(name: str) -> Call[StoragePlan]:
+        return Call("POST", _user(name, "storage"), StoragePlan.model_validate)
+
+    @staticmethod
+    def add_stop_reason(reason: StopReason) -> Call[None]:
+        return Call("POST", "/hub/stop-reasons", _nothing, json=_document(reason))
+
+    @staticmethod
+    def user_stop_reasons(name: str) -> Call[Page[StopReason]]:
+        return Call("GET", _user(name, "stop-reasons"), Page[StopReason].model_validate)
+
+
+def headers_for(token: str, request_id: str | None) -> dict[str, str]:
+    identifier = request_id or current_request_id.get()
+    return {
+        **({"Authorization": f"Bearer {token}"} if token else {}),
+        **({REQUEST_ID_HEADER: identifier} if identifier else {}),
+    }
+
+
+def read_answer(call: Call[T], answer: httpx.Response) -> T:
+    """The answer as a model. Raises the error the gateway sent, or Unavailable for an answer that is not its own."""
+    if not answer.is_success:
+        raise error_from_answer(answer.status_code, body_of(answer))
+    try:
+        return call.read(body_of(answer))
+    except ValueError as error:
+        raise Unavailable("The gateway's answer cannot be read. Check that gateway.url is its address.") from error
+
+
+def body_of(answer: httpx.Response) -> Any:
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        return None
+
+
+def silent(error: httpx.HTTPError | httpx.InvalidURL) -> NaasError:
+    why = "in time" if isinstance(error, httpx.TimeoutException) else "at its address"
+    return Unavailable(f"The gateway does not answer {why}. Try again in a moment.", code="gateway-down")
+
+
+def needs_tls(base_url: str) -> bool:
+    """False for plain http, where reading the system's certificates would be most of the cost of a short-lived client."""
+    return not base_url.startswith("http://")
+
+
+def read_event(lines: Iterable[str]) -> Event | None:
+    """One server-sent event from its lines (WHATWG HTML §9.2.6); None for a comment, i.e. a heartbeat."""
+    data = "\n".join(line[5:].removeprefix(" ") for line in lines if line.startswith("data:"))
+    return Event.model_validate_json(data) if data else None

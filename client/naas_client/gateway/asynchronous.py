@@ -1,0 +1,170 @@
+"""The gateway's API for asynchronous callers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from typing import Self, TypeVar
+
+import httpx
+
+from naas_client.errors import Unavailable, error_from_answer
+from naas_client.gateway._calls import Call, Calls, body_of, headers_for, needs_tls, read_answer, read_event, silent
+from naas_client.models import (
+    AccessToken,
+    AuditRow,
+    Claims,
+    ClientConfiguration,
+    Event,
+    Health,
+    Identity,
+    Me,
+    Page,
+    S3Credentials,
+    SignIn,
+    StopReason,
+    StoragePlan,
+    Usage,
+)
+
+SILENCE = 60.0
+"""Seconds without even a heartbeat (one each 15) after which an event stream counts as dead."""
+
+T = TypeVar("T")
+
+
+class GatewayClient:
+    """The gateway's API for asynchronous callers (hub, spawner, mount agent).
+
+    Parameters: ``base_url``, i.e. ``settings.gateway.url + API_PATH``; ``token``, a hub token, the hub's service token or an
+    IAM access token with audience ``naas``; ``timeout``, seconds for one answer; ``request_id``, sent with each call
+    (default: this context's).
+    """
+
+    def __init__(self, base_url: str, token: str, *, timeout: float = 10.0, request_id: str | None = None) -> None:
+        self._token, self._request_id = token, request_id
+        # No proxy from the environment: the gateway is inside, and the token must not go through anybody else.
+        transport = httpx.AsyncHTTPTransport(retries=1, verify=needs_tls(base_url))
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout, transport=transport, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _do(self, call: Call[T]) -> T:
+        headers = headers_for(self._token, self._request_id)
+        try:
+            answer = await self._http.request(
+                call.method, call.path, json=call.json, params=call.params, headers=headers
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise silent(error) from error
+        return read_answer(call, answer)
+
+    async def health(self) -> Health:
+        """State of the gateway and of what it needs; answers even when the database is down."""
+        try:
+            answer = await self._http.get("/health")
+            return Health.model_validate(answer.json())
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise Unavailable("The gateway does not answer. Try again in a moment.", code="gateway-down") from error
+
+    async def client_configuration(self) -> ClientConfiguration:
+        """How a program on somebody's own computer signs in; anyone may ask. Raises NotFound where it cannot."""
+        return await self._do(Calls.client_configuration)
+
+    async def me(self) -> Me:
+        """The caller."""
+        return await self._do(Calls.me)
+
+    async def token(self, audience: str) -> AccessToken:
+        """A token of the caller for an allowed audience."""
+        return await self._do(Calls.token(audience))
+
+    async def s3_credentials(self) -> S3Credentials:
+        """Temporary credentials of the caller for the object store."""
+        return await self._do(Calls.s3_credentials)
+
+    async def storage(self) -> StoragePlan:
+        """What the caller's server should mount; changes nothing."""
+        return await self._do(Calls.storage)
+
+    async def storage_usage(self) -> Usage:
+        """What the caller's buckets hold, told by the store. Raises NotFound (``usage-unknown``) where it does not tell."""
+        return await self._do(Calls.storage_usage)
+
+    async def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
+        """Why the caller's servers were stopped, newest first."""
+        return await self._do(Calls.stop_reasons(limit, cursor))
+
+    async def stop_reasons_seen(self) -> None:
+        """Mark the caller's stop reasons as seen."""
+        await self._do(Calls.stop_reasons_seen)
+
+    async def audit(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        since: dt.datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[AuditRow]:
+        """Audit rows, newest first; needs the admin scope."""
+        return await self._do(Calls.audit(actor, action, since, limit, cursor))
+
+    async def sign_in(self, sign_in: SignIn) -> Identity:
+        """Hub only: hand over a new grant. Raises Conflict when the name is another subject's."""
+        return await self._do(Calls.sign_in(sign_in))
+
+    async def claims(self, name: str, max_age: float) -> Claims:
+        """Hub only: claims at most ``max_age`` seconds old, or IAM's last answer while IAM is down. Raises AccessEnded."""
+        return await self._do(Calls.claims(name, max_age))
+
+    async def sign_out(self, name: str) -> None:
+        """Hub only: revoke the person's grant."""
+        await self._do(Calls.sign_out(name))
+
+    async def prepare_storage(self, name: str) -> StoragePlan:
+        """Hub only: make the person's bucket and scratch prefix, and say what to mount."""
+        return await self._do(Calls.prepare_storage(name))
+
+    async def add_stop_reason(self, reason: StopReason) -> None:
+        """Hub only: keep a stop reason until its owner has seen it."""
+        await self._do(Calls.add_stop_reason(reason))
+
+    async def user_stop_reasons(self, name: str) -> Page[StopReason]:
+        """Hub only: the person's unseen stop reasons."""
+        return await self._do(Calls.user_stop_reasons(name))
+
+    async def events(self, last_event_id: int | None = None) -> AsyncIterator[Event]:
+        """The caller's events as they happen; ends when the gateway ends the stream, raises Unavailable when it breaks.
+
+        Parameters: ``last_event_id``, the last event seen: those after it are sent first. None: only new ones.
+        """
+        headers = {**headers_for(self._token, self._request_id), "Accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = str(last_event_id)
+        timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE)
+        try:
+            async with self._http.stream("GET", "/events", headers=headers, timeout=timeout) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise error_from_answer(answer.status_code, body_of(answer))
+                lines: list[str] = []
+                async for line in answer.aiter_lines():
+                    if line:
+                        lines.append(line)
+                    elif event := read_event(lines):
+                        lines = []
+                        yield event
+                    else:
+                        lines = []
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise silent(error) from error

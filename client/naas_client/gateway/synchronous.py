@@ -1,0 +1,130 @@
+"""The gateway's API for synchronous callers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Self, TypeVar
+
+import httpx
+
+from naas_client.errors import Unavailable
+from naas_client.gateway._calls import Call, Calls, headers_for, needs_tls, read_answer, silent
+from naas_client.models import (
+    AccessToken,
+    AuditRow,
+    Claims,
+    ClientConfiguration,
+    Health,
+    Identity,
+    Me,
+    Page,
+    S3Credentials,
+    SignIn,
+    StopReason,
+    StoragePlan,
+    Usage,
+)
+
+T = TypeVar("T")
+
+
+class SyncGatewayClient:
+    """The same for synchronous callers (CLI, scripts, tests); parameters as for `GatewayClient`."""
+
+    def __init__(self, base_url: str, token: str, *, timeout: float = 10.0, request_id: str | None = None) -> None:
+        self._token, self._request_id = token, request_id
+        transport = httpx.HTTPTransport(retries=1, verify=needs_tls(base_url))
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, transport=transport, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _do(self, call: Call[T]) -> T:
+        headers = headers_for(self._token, self._request_id)
+        try:
+            answer = self._http.request(call.method, call.path, json=call.json, params=call.params, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise silent(error) from error
+        return read_answer(call, answer)
+
+    def health(self) -> Health:
+        """State of the gateway and of what it needs; answers even when the database is down."""
+        try:
+            return Health.model_validate(self._http.get("/health").json())
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise Unavailable("The gateway does not answer. Try again in a moment.", code="gateway-down") from error
+
+    def client_configuration(self) -> ClientConfiguration:
+        """How a program on somebody's own computer signs in; anyone may ask. Raises NotFound where it cannot."""
+        return self._do(Calls.client_configuration)
+
+    def me(self) -> Me:
+        """The caller."""
+        return self._do(Calls.me)
+
+    def token(self, audience: str) -> AccessToken:
+        """A token of the caller for an allowed audience."""
+        return self._do(Calls.token(audience))
+
+    def s3_credentials(self) -> S3Credentials:
+        """Temporary credentials of the caller for the object store."""
+        return self._do(Calls.s3_credentials)
+
+    def storage(self) -> StoragePlan:
+        """What the caller's server should mount; changes nothing."""
+        return self._do(Calls.storage)
+
+    def storage_usage(self) -> Usage:
+        """What the caller's buckets hold, told by the store. Raises NotFound (``usage-unknown``) where it does not tell."""
+        return self._do(Calls.storage_usage)
+
+    def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
+        """Why the caller's servers were stopped, newest first."""
+        return self._do(Calls.stop_reasons(limit, cursor))
+
+    def stop_reasons_seen(self) -> None:
+        """Mark the caller's stop reasons as seen."""
+        self._do(Calls.stop_reasons_seen)
+
+    def audit(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        since: dt.datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[AuditRow]:
+        """Audit rows, newest first; needs the admin scope."""
+        return self._do(Calls.audit(actor, action, since, limit, cursor))
+
+    def sign_in(self, sign_in: SignIn) -> Identity:
+        """Hub only: hand over a new grant. Raises Conflict when the name is another subject's."""
+        return self._do(Calls.sign_in(sign_in))
+
+    def claims(self, name: str, max_age: float) -> Claims:
+        """Hub only: claims at most ``max_age`` seconds old, or IAM's last answer while IAM is down. Raises AccessEnded."""
+        return self._do(Calls.claims(name, max_age))
+
+    def sign_out(self, name: str) -> None:
+        """Hub only: revoke the person's grant."""
+        self._do(Calls.sign_out(name))
+
+    def prepare_storage(self, name: str) -> StoragePlan:
+        """Hub only: make the person's bucket and scratch prefix, and say what to mount."""
+        return self._do(Calls.prepare_storage(name))
+
+    def add_stop_reason(self, reason: StopReason) -> None:
+        """Hub only: keep a stop reason until its owner has seen it."""
+        self._do(Calls.add_stop_reason(reason))
+
+    def user_stop_reasons(self, name: str) -> Page[StopReason]:
+        """Hub only: the person's unseen stop reasons."""
+        return self._do(Calls.user_stop_reasons(name))

@@ -1,0 +1,47 @@
+"""Plain requests to the gateway, as a stranger or a broken client makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from gateway_app import Gateway
+from naas_client.gateway import API_PATH
+
+USER_CALLS = [
+    ("GET", "/me"),
+    ("POST", "/tokens"),
+    ("POST", "/s3-credentials"),
+    ("GET", "/storage"),
+    ("GET", "/storage/usage"),
+    ("GET", "/events"),
+    ("GET", "/stop-reasons"),
+    ("POST", "/stop-reasons/seen"),
+]
+
+HUB_CALLS = [
+    ("POST", "/hub/sign-ins"),
+    ("GET", "/hub/users/alice/claims"),
+    ("POST", "/hub/users/alice/sign-out"),
+    ("POST", "/hub/users/alice/storage"),
+    ("POST", "/hub/stop-reasons"),
+    ("GET", "/hub/users/alice/stop-reasons"),
+]
+BODIES: dict[str, Any] = {
+    "/tokens": {"audience": "object"},
+    "/hub/stop-reasons": {"username": "alice", "code": "admin", "message": "m", "at": "2026-01-01T00:00:00Z"},
+}
+
+
+def call(gateway: Gateway, method: str, path: str, token: str | None = None, **options: Any) -> httpx.Response:
+    headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **options.pop("headers", {})}
+    body = {"json": BODIES[path]} if path in BODIES and not {"json", "content"} & set(options) else {}
+    with httpx.Client(base_url=gateway.url + API_PATH, timeout=20, trust_env=False) as client:
+        return client.request(method, path, headers=headers, **body, **options)
+
+
+def error_of(answer: httpx.Response) -> tuple[int, str]:
+    body = answer.json()["error"]
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+    assert body["message"].endswith((".", "json."))
+    return answer.status_code, body["code"]
