@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from naas_client.errors import InvalidInput
@@ -32,8 +33,8 @@ NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 class Person:
     """Somebody with a home and a server, and a real store that can be stopped."""
 
-    def __init__(self, folder: Path, store: EmbeddedStore) -> None:
-        self.home, self.run_folder, self.store = folder / "home", folder / "run", store
+    def __init__(self, folder: Path, store: EmbeddedStore, s3: Any) -> None:
+        self.home, self.run_folder, self.store, self.s3 = folder / "home", folder / "run", store, s3
         (self.home / "local").mkdir(parents=True)
 
     def write(self, name: str, text: str) -> None:
@@ -63,12 +64,13 @@ class Person:
 def alice(tmp_path):
     with TokenIssuer().running() as issuer, embedded_store(tmp_path, issuer.url) as store:
         session = assume_role(store.url, issuer.token("alice"), store.role_arn, seconds=3600)
-        s3_client(store.url, session).create_bucket(Bucket="alice")
+        s3 = s3_client(store.url, session)
+        s3.create_bucket(Bucket="alice")
         run = tmp_path / "run"
         run.mkdir()
         prepare_run_folder(run, store.url, session)
         write_configuration(AgentPlan.model_validate_json((run / "plan.json").read_text()), store.url)
-        yield Person(tmp_path, store)
+        yield Person(tmp_path, store, s3)
 
 
 @pytest.mark.server
@@ -111,6 +113,23 @@ def test_every_version_comes_back(alice, wait):
     assert [line.split()[0] for line in listed] == [second, first]
     assert "local/gone.txt" not in alice.backup("files", second)
     assert "local/gone.txt" in alice.backup("files", first)
+
+
+@pytest.mark.server
+def test_what_a_broken_backup_moved_aside_comes_back(alice, wait):
+    """One that is killed before it has written its record has replaced files already."""
+    alice.write("local/notes.txt", "first")
+    first = alice.run()
+    alice.write("local/notes.txt", "second")
+    wait(lambda: dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H%M%SZ") != first, "the next second")
+    broken = alice.run()
+    for suffix in ("json", "list"):
+        (BackupState(alice.home).runs / f"{broken}.{suffix}").unlink()
+        alice.s3.delete_object(Bucket="alice", Key=f"naas-backup/runs/{broken}.{suffix}")
+    assert [line.split()[0] for line in alice.backup("list").splitlines()] == [first]
+    alice.backup("restore", first)
+    [back] = alice.home.glob("local/restored-*")
+    assert (back / "local/notes.txt").read_text() == "first"
 
 
 @pytest.mark.server
@@ -157,8 +176,11 @@ def test_old_versions_are_forgotten(alice, wait):
     record.write_text(aged.model_dump_json())
     alice.write("local/notes.txt", "second")
     wait(lambda: dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H%M%SZ") != old, "the next second")
+    ancient = "versions/2020-01-01T000000Z/notes.txt"
+    alice.s3.put_object(Bucket="alice", Key=f"naas-backup/{ancient}", Body=b"long ago")
     new = alice.run()
     assert [one.id for one in state.known_runs()] == [new]
+    assert alice.stored(ancient) is None
     assert alice.stored(f"runs/{old}.json") is None
     assert alice.stored(f"versions/{new}/local/notes.txt") == "first"
 

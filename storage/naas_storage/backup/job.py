@@ -99,9 +99,10 @@ def _forget_old(state: BackupState, remote: Remote, now: dt.datetime) -> None:
     """Take away what replaced files looked like before the oldest backup that is kept. Trouble with it waits for the next time."""
     limit = now - dt.timedelta(days=state.settings.keep_days)
     with contextlib.suppress(StoreFailed):
+        for name in {path.partition("/")[0] for path in remote.files("versions")}:
+            if name < limit.strftime(ID):
+                remote.remove(f"versions/{name}")
         for run in [one for one in state.known_runs() if one.started_at < limit]:
-            if remote.files(f"versions/{run.id}"):
-                remote.remove(f"versions/{run.id}")
             for suffix in ("json", "list"):
                 remote.delete(f"runs/{run.id}.{suffix}")
                 (state.runs / f"{run.id}.{suffix}").unlink(missing_ok=True)
@@ -137,13 +138,12 @@ def restore(
         connection = remote()
         refresh(state, connection)
         chosen = _chosen(state.files_of(run), wanted)
-        later = [one.id for one in reversed(state.known_runs()) if one.id > run]
         progress = _Progress(state, "restore", started)
         stamp = started.strftime(ID)
         target = state.home if in_place else state.home / "local" / f"restored-{stamp}"
         replaced = state.home / "local" / f"replaced-{stamp}" if in_place else None
         try:
-            for source, names in _places(connection, chosen, later).items():
+            for source, names in _places(connection, chosen, run).items():
                 with tempfile.NamedTemporaryFile("w", dir=state.folder, suffix=".names") as listed:
                     listed.write("".join(f"{name}\n" for name in names))
                     listed.flush()
@@ -170,15 +170,20 @@ def _chosen(held: dict[str, int], wanted: list[str]) -> list[str]:
     return chosen
 
 
-def _places(remote: Remote, names: Iterable[str], later: list[str]) -> dict[str, list[str]]:
-    """Where each file is as it was: what the first later backup replaced, else what is in ``home/`` now."""
+def _places(remote: Remote, names: Iterable[str], run: str) -> dict[str, list[str]]:
+    """Where each file is as it was after a backup: what the first later one replaced, else what is in ``home/`` now.
+
+    Also a backup that broke off, and so has no record, has moved files aside: what counts is the folders in ``versions/``.
+    """
     left, places = set(names), defaultdict(list)
-    for run in later:
-        for name in sorted(left & remote.files(f"versions/{run}").keys()):
-            places[f"versions/{run}"].append(name)
+    for path in sorted(remote.files("versions")):
+        version, _, name = path.partition("/")
+        if version > run and name in left:
+            places[f"versions/{version}"].append(name)
             left.discard(name)
-    places["home"] = sorted(left)
-    return {place: found for place, found in places.items() if found}
+    if left:
+        places["home"] = sorted(left)
+    return places
 
 
 class _Progress:
