@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from naas_local.data import DataFolder
 from naas_local.parts import HARMLESS, PartSpec
 from naas_local.ports import LOOPBACK
 
+VERSION = importlib.metadata.version("jupyterhub-naas")
 NODE_MODULES = Path(__file__).parents[1] / "node_modules"
 _ROOT = Path(__file__).parents[2]
 CHECKOUT = _ROOT if (_ROOT / "setup.py").exists() else None
@@ -51,7 +53,12 @@ class Product:
     """
 
     def __init__(
-        self, data: DataFolder, config: Path | None, port: int | None, object_store: str | None = None
+        self,
+        data: DataFolder,
+        config: Path | None,
+        port: int | None,
+        object_store: str | None = None,
+        spawner: str | None = None,
     ) -> None:
         self.data = data
         self.given = settings.load_document(config) if config else {}
@@ -62,6 +69,9 @@ class Product:
         self.ports = data.choose_ports((*PORTS, *CEPH_PORTS) if self.object_store == "ceph" else PORTS, port)
         self.url = f"http://{LOOPBACK}:{self.ports['public']}"
         self.as_root = os.geteuid() == 0
+        self.spawner = self.data.choose_spawner(spawner or (self.given.get("hub") or {}).get("spawner"))
+        self.inner_host = self._container_network() if self.spawner == "docker" else LOOPBACK
+        """Where servers reach hub, gateway and store."""
 
     def _choose_store(self, wanted: str | None) -> str:
         """ "embedded", "ceph", or empty for the operator's own."""
@@ -73,8 +83,26 @@ class Product:
             raise Unavailable(reason, code="no-ceph")
         return self.data.choose_object_store(wanted)
 
+    @property
+    def installation(self) -> str:
+        """Names our containers and their network on an engine that others use as well."""
+        return f"naas-{self.ports['public']}"
+
+    def _container_network(self) -> str:
+        if not self.as_root:
+            raise InvalidInput(
+                "Servers in containers need root: people's homes and the mount helper. Start `sudo naas up --spawner docker`.",
+                code="not-root",
+            )
+        from naas_local.containers import Engine
+
+        engine = Engine()
+        if missing := engine.missing_images([f"naas/{name}:{VERSION}" for name in ("lab", "agent")]):
+            raise InvalidInput(f"{', '.join(missing)}: not built yet. Run `make images`.", code="no-images")
+        return engine.network(self.installation)
+
     def _address(self, part: str) -> str:
-        host = IAM_HOST if part == "iam" else LOOPBACK
+        host = {"iam": IAM_HOST, "proxy": LOOPBACK}.get(part, self.inner_host)
         return f"http://{host}:{self.ports[part]}"
 
     @property
@@ -106,6 +134,8 @@ class Product:
                 "crypt_key_file": str(secret("crypt-key")),
                 "db_url": f"sqlite:///{hub}/jupyterhub.sqlite",
                 "data_dir": str(self.data.root),
+                "spawner": self.spawner,
+                **self._container_settings(),
                 **({"examples_dir": str(CHECKOUT / "examples")} if CHECKOUT else {}),
             },
         }
@@ -130,7 +160,7 @@ class Product:
         parts += [self._gateway(), self._proxy()]
         if self.as_root:
             parts.append(self._mounts())
-        return [*parts, self._launcher(), self._hub()]
+        return [*parts, self._containers() if self.spawner == "docker" else self._launcher(), self._hub()]
 
     def reachable_paths(self) -> list[Path]:
         """What people's servers must be able to reach: Python, this package, its examples, the data folder."""
@@ -154,6 +184,7 @@ class Product:
         return store.prepare(
             self.data.part("store"),
             self.ports["store"],
+            host=self.inner_host,
             issuer=self.issuer,
             audience=storage.audience,
             role_arn=storage.role_arn,
@@ -169,6 +200,7 @@ class Product:
             self.data.part("ceph"),
             self.ports["mon"],
             [self.ports["rgw"]],
+            rgw_host=self.inner_host,
             issuer=self.issuer,
             audience=storage.audience,
             role_arn=storage.role_arn,
@@ -218,9 +250,22 @@ class Product:
     def _mounts(self) -> PartSpec:
         data = self.data
         arguments = ("--base", str(data.mounts), "--socket", str(data.mounts_socket))
+        # Containers see what is mounted where their engine is.
+        namespace = self.spawner == "local"
         return self._python(
-            "mounts", "naas_storage.mounts", data.mounts_socket, *arguments, namespace=True, inherits=HARMLESS
+            "mounts", "naas_storage.mounts", data.mounts_socket, *arguments, namespace=namespace, inherits=HARMLESS
         )
+
+    def _containers(self) -> PartSpec:
+        arguments = ("--installation", self.installation, "--socket", str(self.data.containers_socket))
+        return self._python(
+            "containers", "naas_local.containers", self.data.containers_socket, *arguments, stop_limit=90
+        )
+
+    def _container_settings(self) -> dict[str, Any]:
+        if self.spawner != "docker":
+            return {}
+        return {"docker": {"prefix": self.installation, "network": self.installation}}
 
     def _launcher(self) -> PartSpec:
         data = self.data

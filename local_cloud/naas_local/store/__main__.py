@@ -15,7 +15,6 @@ from naas_client import logs
 from naas_client.errors import NaasError
 from naas_client.files import secret_file
 
-from naas_local.ports import LOOPBACK
 from naas_local.store import settings
 from naas_local.store.files import Files
 from naas_local.store.front import Front
@@ -70,7 +69,7 @@ async def serve(config: StoreConfig) -> None:
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, LOOPBACK, config.port).start()
+            await web.TCPSite(runner, config.host, config.port).start()
             await _until(stopped, child)
         finally:
             await runner.cleanup()

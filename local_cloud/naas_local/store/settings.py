@@ -21,7 +21,8 @@ READY = "/-/ready"
 class StoreConfig(Section):
     """Settings of one store."""
 
-    port: int = Field(ge=1, le=65535, description="loopback port of S3 and STS")
+    port: int = Field(ge=1, le=65535, description="port of S3 and STS")
+    host: str = Field(LOOPBACK, description="address they listen on")
     data: Path = Field(description="folder of the store; objects are the files below `buckets/`")
     issuer: HttpAddress = Field(min_length=8, description="IAM whose tokens are accepted")
     audience: str = Field(min_length=1, description="what the token's `aud` must hold")
@@ -41,6 +42,7 @@ def prepare(
     data: Path,
     port: int,
     *,
+    host: str = LOOPBACK,
     issuer: str,
     audience: str,
     role_arn: str,
@@ -55,6 +57,7 @@ def prepare(
     """
     document = {
         "port": port,
+        "host": host,
         "data": str(data.resolve()),
         "issuer": issuer,
         "audience": audience,
@@ -68,7 +71,7 @@ def prepare(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = data / "config.json"
     write_private_json(config, document)
-    url = f"http://{LOOPBACK}:{port}"
+    url = f"http://{host}:{port}"
     return PartSpec("store", (sys.executable, "-m", "naas_local.store", str(config)), ready=f"{url}{READY}", url=url)
 
 

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from naas_client import homes
 from naas_client.processes import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, prctl
 
-from naas_spawner.launcher import home, preload
+from naas_spawner.launcher import preload
 from naas_spawner.launcher.processes import MARK, started_at
 from naas_spawner.launcher.protocol import LONGEST_LINE, Start, Task, explain
 
@@ -94,10 +95,10 @@ def _settle(task: Task, mark: str) -> None:
         os.dup2(source, target)
     os.close(output)
     os.close(silence)
-    home.fill(Path(task.home), task.first_folders, Path(task.examples) if task.examples else None)
+    homes.fill(Path(task.home), task.first_folders, Path(task.examples) if task.examples else None)
     os.chdir(task.cwd)
     for name, text in task.files.items():
-        home.write(Path(name), text)
+        homes.write(Path(name), text)
     random.seed()
 
 

@@ -57,3 +57,9 @@ class Server(BaseModel):
         if len({one.name for one in value}) != len(value):
             raise ValueError("two folders have the same name")
         return value
+
+    def extends(self, other: Server | None) -> bool:
+        """Whether this is the other with more folders, or the same: then what is mounted may stay."""
+        return (
+            other is not None and (self.uid, self.gid) == (other.uid, other.gid) and set(other.names) <= set(self.names)
+        )
