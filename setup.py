@@ -95,7 +95,7 @@ setup(
         ],
     },
     entry_points={
-        "console_scripts": ["naas = naas_client.cli:main"],
+        "console_scripts": ["naas = naas_client.cli:main", "naas-singleuser = naas_server.singleuser:main"],
         "jupyterlab.locale": ["jupyterlab_naas = naas_server"],
         "jupyterhub.authenticators": ["indigo-iam = naas_authenticator:IAMAuthenticator"],
         "jupyterhub.spawners": [

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "naas_server": {"naas_client", "naas_storage"},
     "naas_hub": {"naas_client", "naas_authenticator", "naas_spawner", "naas_storage"},
     "naas_local": {"naas_client"},
+    "naas_images": set(),
 }
 FORBIDDEN_LIBRARIES = {
     "naas_client": {"jupyterhub", "fastapi", "tornado", "sqlalchemy"},

@@ -10,13 +10,13 @@ import resource
 import shutil
 import socket
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from naas_client import homes
+from naas_client.jupyter import short_runtime_dir
 from naas_client.processes import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, prctl
 
 from naas_spawner.launcher import preload
@@ -25,9 +25,6 @@ from naas_spawner.launcher.protocol import LONGEST_LINE, Start, Task, explain
 
 TASK_LIMIT = 10.0
 """Seconds for the hub to send the second line."""
-
-LONGEST_RUNTIME = 50
-"""Characters of a runtime folder in which kernels' Unix sockets (limit 107, unix(7)) still fit beside their long names."""
 
 
 def run(start: Start, mark: str, connection: socket.socket) -> None:
@@ -114,23 +111,13 @@ def _main(start: Start, task: Task) -> int:
     if start.kind == "agent":
         return _call(lambda: importlib.import_module(preload.AGENT).main(task.argv))
     os.chdir(task.home)
-    runtime = _short_runtime_dir()
+    runtime = short_runtime_dir(os.environ.get("JUPYTER_RUNTIME_DIR", ""))
     try:
         sys.argv = ["jupyterhub-singleuser", *task.argv]
         return _call(importlib.import_module(preload.SERVER).main)
     finally:
         if runtime:
             shutil.rmtree(runtime, ignore_errors=True)
-
-
-def _short_runtime_dir() -> str | None:
-    """Where the kernels' sockets go; a folder of our own when the data folder's path is too long for Unix sockets."""
-    runtime = os.environ.get("JUPYTER_RUNTIME_DIR", "")
-    if len(runtime) <= LONGEST_RUNTIME:
-        return None
-    short = tempfile.mkdtemp(prefix="naas-")
-    os.environ["JUPYTER_RUNTIME_DIR"] = short
-    return short
 
 
 def _call(main: Callable[[], Any]) -> int:

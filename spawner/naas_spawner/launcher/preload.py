@@ -9,10 +9,11 @@ import gc
 import importlib
 import importlib.util
 import logging
-import os
 import site
 import sys
 from pathlib import Path
+
+from naas_client.jupyter import before_import
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,7 @@ OWN = ("naas_server", "naas_server.extension", AGENT)
 
 def preload() -> None:
     """Import, then move all objects out of the garbage collector's sight, so that children share the memory."""
-    # jsonschema builds a grammar for international addresses at import: 1.7 s. Without it only that format goes unchecked.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    os.environ["JUPYTERHUB_SINGLEUSER_EXTENSION"] = "1"
+    before_import()
     # People's processes must not look for modules where the launcher was started or in its owner's home.
     private = {"", str(Path.cwd()), site.getusersitepackages()}
     sys.path[:] = [path for path in sys.path if path not in private]

@@ -1,0 +1,127 @@
+"""One image after the other, each only when something that goes into it has changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import tomllib
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from naas_images import docker
+from naas_images.debian import debian
+from naas_images.docker import BuildFailed
+from naas_images.packages import digest, own_digest, own_wheel, wheels
+from naas_images.recipes import CACHE, PYTHON, RECIPES, REPOSITORY, Recipe
+
+SOURCE = "io.infn.naas.source"
+"""Label with the digest of everything that an image was built from."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of one image."""
+
+    tag: str
+    size: int
+    """Bytes, with all layers that it shares with others."""
+    seconds: float
+    unchanged: bool
+
+
+def version() -> str:
+    """The product's version, the images' tag."""
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def tag(name: str, variant: str = "") -> str:
+    """The name of an image in the engine."""
+    return f"naas/{name}{'-' if variant else ''}{variant}:{version()}"
+
+
+def with_parents(names: list[str]) -> list[str]:
+    """The images, and those that they start from, in the order in which to build them."""
+    found: list[str] = []
+    for name in names:
+        line: list[str] = []
+        at: str | None = name
+        while at and at not in found:
+            line.insert(0, at)
+            at = RECIPES[at].parent
+        found += line
+    return found
+
+
+class Builder:
+    """Builds images and remembers what was built in this run.
+
+    Parameters: ``base``, the image to start from (empty: a Debian made here); ``fresh``, take nothing from an earlier run.
+    """
+
+    def __init__(self, base: str = "", *, fresh: bool = False) -> None:
+        self._base = base
+        self._fresh = fresh
+        self._pool = ThreadPoolExecutor(1)
+        self._gathering: dict[str, Future[tuple[Path, Path]]] = {}
+
+    def gather(self, names: list[str]) -> None:
+        """Begin to fetch the wheels of these images, while something else is built."""
+        for name in names:
+            if RECIPES[name].lock:
+                self._gathering[name] = self._pool.submit(self._wheels, RECIPES[name])
+
+    def build(self, name: str, variant: str = "") -> Built:
+        """Build one image, whose parent must be there. Raises BuildFailed."""
+        recipe, start = RECIPES[name], time.monotonic()
+        if variant and variant not in recipe.variants:
+            raise BuildFailed(f"{name} has no variant {variant}. It has: {', '.join(recipe.variants) or 'none'}.")
+        parent = tag(recipe.parent) if recipe.parent else self._base or debian(fresh=self._fresh)
+        made = tag(name, variant)
+        source = self._source(recipe, parent, variant)
+        found = docker.inspect(made)
+        unchanged = bool(found and not self._fresh and (found["Config"]["Labels"] or {}).get(SOURCE) == source)
+        if not unchanged:
+            arguments = {"BASE": parent, **({"VARIANT": variant} if variant else {})}
+            with tempfile.TemporaryDirectory(prefix="context-", dir=CACHE) as context:
+                self._stage(recipe, Path(context))
+                docker.build(Path(context), made, arguments, {SOURCE: source}, fresh=self._fresh)
+            found = docker.inspect(made)
+            if not recipe.parent:
+                _check_python(made)
+        assert found
+        return Built(made, int(found["Size"]), time.monotonic() - start, unchanged)
+
+    def _source(self, recipe: Recipe, parent: str, variant: str) -> str:
+        """The digest of all that goes into the image."""
+        known = docker.inspect(parent)
+        files = [file for file in recipe.folder.rglob("*") if file.is_file()]
+        files += [recipe.lock] if recipe.lock else []
+        return digest(files, known["Id"] if known else parent, variant, own_digest() if recipe.extras else "")
+
+    def _stage(self, recipe: Recipe, context: Path) -> None:
+        """Put together what the Dockerfile copies."""
+        shutil.copytree(recipe.folder, context, dirs_exist_ok=True)
+        if recipe.lock:
+            shutil.copy(recipe.lock, context / "requirements.txt")
+            gathered, own = (self._gathering.pop(recipe.name, None) or self._pool.submit(self._wheels, recipe)).result()
+            shutil.copytree(gathered, context / "wheels", copy_function=os.link)
+            if recipe.extras:
+                shutil.copytree(own, context / "own", copy_function=os.link)
+
+    @staticmethod
+    def _wheels(recipe: Recipe) -> tuple[Path, Path]:
+        return wheels(recipe), own_wheel()
+
+
+def _check_python(image: str) -> None:
+    """The wheels are chosen for one version of Python: say so before pip does, in its words."""
+    program = "import sys; print('%d.%d' % sys.version_info[:2])"
+    found = docker.docker("run", "--rm", "--network=none", "--entrypoint=python3", image, "-c", program).strip()
+    if found != PYTHON:
+        raise BuildFailed(
+            f"The base image has Python {found}, the images are made for {PYTHON}. Name another with --base."
+        )
