@@ -146,6 +146,14 @@ class Agent:
             return False
         return True
 
+    async def alive(self) -> bool:
+        """Whether it answers, or is at least there. Raises NaasError when its world does not tell."""
+        try:
+            await self.client.status()
+        except Unavailable:
+            return await self.host.running()
+        return True
+
     async def drain(self, limit: float) -> str:
         """Wait for uploads; a sentence about what is still pending, empty when nothing is. Raises Unavailable without an answer."""
         status = await self.client.drain(limit)

@@ -184,6 +184,7 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
         if not self._pid:
             return 0
         if await self._alive():
+            await self.look_after_agent()
             return None
         try:
             return (await self._launcher.poll("server", self.key)).exit or 0

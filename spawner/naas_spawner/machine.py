@@ -80,6 +80,7 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         super().__init__(**kwargs)
         self._uid: int | None = None
         self._agent: Agent | None = None
+        self._mending: asyncio.Task[None] | None = None
 
     # Names and places
 
@@ -180,6 +181,33 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         self._agent = self.new_agent()
         return describe_trouble(await self._agent.start(plan, self.gateway_api))
 
+    async def look_after_agent(self) -> None:
+        """Start an agent again that has gone while its server runs; its cache is where it was, so nothing is lost."""
+        if self._agent is None or not self._was_up or (self._mending is not None and not self._mending.done()):
+            return
+        try:
+            if await self._agent.alive():
+                return
+        except NaasError:
+            return  # launcher or engine is away, and says nothing of the agent
+        self.log.warning("%s: the mount agent is gone and is started again", self._log_name)
+        self._mending = asyncio.create_task(self._mend())
+
+    async def _mend(self) -> None:
+        try:
+            trouble = await self.connect_folders(await self.prepare_storage())
+        except NaasError as error:
+            trouble = error.message
+        if trouble:
+            self.log.warning("%s: the folders are not back: %s", self._log_name, trouble)
+
+    async def stop(self, now: bool = False) -> None:
+        """An agent that is just being started again is not waited for."""
+        if self._mending is not None and not self._mending.done():
+            self._mending.cancel()
+            await asyncio.wait({self._mending})
+        await super().stop(now)
+
     async def drain(self, limit: float) -> None:
         """Wait for uploads; what is left over is kept and said."""
         if self._agent is None or limit <= 0:
@@ -201,12 +229,13 @@ class NaasMachineSpawner(NaasSpawnerMixin):
     # A hub that is restarted
 
     def get_state(self) -> dict[str, Any]:
-        """What a restarted hub needs to find the agent again."""
-        return {**super().get_state(), **({"agent": True} if self._agent is not None else {})}
+        """What a restarted hub needs to find the agent again, or to start another."""
+        return {**super().get_state(), "uid": self._uid, **({"agent": True} if self._agent is not None else {})}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over what another run of the hub has started."""
         super().load_state(state)
+        self._uid = state.get("uid")
         self._agent = self.new_agent() if state.get("agent") else None
 
     def clear_state(self) -> None:

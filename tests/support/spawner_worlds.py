@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import docker
+from docker.errors import NotFound
 from product import Product
 
 
@@ -21,7 +22,7 @@ class World(Protocol):
         """The process of a server."""
 
     def agent_pid(self, key: str) -> int:
-        """The first process of its mount agent."""
+        """The first process of its mount agent; 0 while there is none."""
 
     def leftovers(self, key: str) -> list[str]:
         """What is there of a server: processes, containers, mounts."""
@@ -70,7 +71,7 @@ class LocalWorld:
         return self._entries(key)["server"]
 
     def agent_pid(self, key: str) -> int:
-        return self._entries(key)["agent"]
+        return self._entries(key).get("agent", 0)
 
     def leftovers(self, key: str) -> list[str]:
         return [*map(str, self._entries(key)), *_mounts(self.product, self.product.pid("mounts"), key)]
@@ -93,11 +94,16 @@ class DockerWorld:
         return int(self.container(key).attrs["State"]["Pid"])
 
     def agent_pid(self, key: str) -> int:
-        return int(self.container(key, "agent").attrs["State"]["Pid"])
+        try:
+            return int(self.container(key, "agent").attrs["State"]["Pid"])
+        except NotFound:
+            return 0
 
     def leftovers(self, key: str) -> list[str]:
         user, _, server = key.partition(".")
-        labels = [f"io.infn.naas.{name}={value}" for name, value in (("installation", self.installation), ("user", user))]
+        labels = [
+            f"io.infn.naas.{name}={value}" for name, value in (("installation", self.installation), ("user", user))
+        ]
         found = self.client.containers.list(all=True, filters={"label": labels})
         names = [one.name for one in found if one.labels["io.infn.naas.server"] == server]
         return [*names, *_mounts(self.product, "self", key)]

@@ -357,10 +357,14 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             return None
         if found is None:
             return 0
-        return None if found["State"]["Running"] else int(found["State"]["ExitCode"])
+        if not found["State"]["Running"]:
+            return int(found["State"]["ExitCode"])
+        await self.look_after_agent()
+        return None
 
     async def _alive(self) -> bool:
-        return await self.poll() is None
+        found = await self.engine.inspect(self.object_id)
+        return found is not None and bool(found["State"]["Running"])
 
     async def end_server(self, now: bool) -> None:
         """End the container and take it away."""

@@ -18,11 +18,11 @@ PROFILES = [
         "name": "Small",
         "groups": ["users/naas"],
         "cores": [1],
-        "memory": ["512Mi"],
+        "memory": ["512M"],
         "environment": {"OMP_NUM_THREADS": "1"},
         "default": True,
     },
-    {"slug": "wide", "name": "Wide", "groups": ["developers"], "cores": [2], "memory": ["1Gi"]},
+    {"slug": "wide", "name": "Wide", "groups": ["developers"], "cores": [2], "memory": ["1G"]},
 ]
 
 
@@ -41,7 +41,9 @@ class Served:
 
 
 @pytest.fixture(scope="module", params=["local", pytest.param("docker", marks=pytest.mark.docker)])
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Product, World]]:
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Product, World]]:
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "docker":
         images("lab", "agent")
