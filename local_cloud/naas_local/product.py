@@ -143,10 +143,7 @@ class Product:
             found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
             found["iam"]["cli_client_id"] = iam.CLI_CLIENT
             found["groups"] = {group: {"description": text} for group, text in GROUP_TEXTS.items()}
-        document = dict(self.given)
-        for section, values in found.items():
-            document[section] = {**values, **(self.given.get(section) or {})}
-        write_private(self.data.site, yaml.safe_dump(document, sort_keys=False))
+        write_private(self.data.site, yaml.safe_dump(_over(found, self.given), sort_keys=False))
 
     def specs(self) -> list[PartSpec]:
         """The parts in the order of their start; they end in the reverse order."""
@@ -282,6 +279,12 @@ class Product:
             needs=("proxy",),
             stop_limit=30,
         )
+
+
+def _over(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What was found, and above it what the operator gave, key by key at every depth."""
+    nested = {key: _over(value, given.get(key) or {}) for key, value in found.items() if isinstance(value, dict)}
+    return {**found, **given, **nested}
 
 
 def _refuse_chosen(given: dict[str, Any], source: str) -> None:

@@ -115,6 +115,7 @@ class NaasSpawnerMixin(LoggingConfigurable):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._last_good = dict(getattr(self.orm_spawner, "user_options", None) or {})
+        self._before = self._last_good
         self._storage: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
         self._was_up = False
@@ -200,6 +201,7 @@ class NaasSpawnerMixin(LoggingConfigurable):
             raise SpawnException(error.message, reason=error.code) from None
         self.choice = choice
         self.mem_limit, self.cpu_limit = choice.memory, choice.cores
+        self._before = self._last_good
         self._remember(choice.as_options())
 
     def check_choice(self, choice: Choice) -> None:
@@ -255,6 +257,8 @@ class NaasSpawnerMixin(LoggingConfigurable):
         except BaseException as error:
             progress.close(succeeded=False)
             await self._give_up_storage()
+            if isinstance(error, InvalidInput):
+                self._remember(self._before)  # what cannot be started is not offered again as the last choice
             if not isinstance(error, NaasError):
                 if isinstance(error, Exception):
                     await self.add_reason(

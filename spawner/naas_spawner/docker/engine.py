@@ -115,11 +115,7 @@ def explain(error: APIError, image: str) -> NaasError:
             code="image",
         )
     if "executable file not found" in said or "no such file or directory" in said or "exec format error" in said:
-        return InvalidInput(
-            f"The image {image} holds no notebook server that can be started here. Choose another image, "
-            "or install jupyterhub and jupyterlab in it.",
-            code="image",
-        )
+        return no_server(image)
     if "network" in said and "not found" in said:
         return Unavailable(
             f"The network of the servers is not there: {said}. Operators make it with "
@@ -128,4 +124,13 @@ def explain(error: APIError, image: str) -> NaasError:
         )
     return Unavailable(
         f"The container engine refused: {said}. Try again; if it stays so, write to support.", code="engine"
+    )
+
+
+def no_server(image: str) -> InvalidInput:
+    """The image was not made for this."""
+    return InvalidInput(
+        f"The image {image} holds no notebook server that can be started here. Choose another image, "
+        "or install jupyterhub and jupyterlab in it.",
+        code="image",
     )

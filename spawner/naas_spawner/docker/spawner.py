@@ -20,7 +20,7 @@ from naas_storage.mounts.client import MountsClient
 from traitlets import Integer, Unicode, default
 
 from naas_spawner import phases
-from naas_spawner.docker.engine import TMPFS, Engine, explain
+from naas_spawner.docker.engine import TMPFS, Engine, explain, no_server
 from naas_spawner.docker.images import Image, Images
 from naas_spawner.docker.side import RUN, SideContainer, SideSettings
 from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
@@ -39,6 +39,8 @@ ACCOUNTS = {
 """Bound over the image's own, so that the person's uid has a name in every image."""
 
 KILLED = 137
+NOT_STARTED = (126, 127)
+"""Exit codes of an init, as of a shell, that cannot run its command."""
 CPU_PERIOD = 100_000
 """Microseconds, the kernel's default; the quota is the cores' share of it."""
 
@@ -238,6 +240,8 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         try:
             await wait_ready(f"{address}{self.server.base_url}", 0.9 * self.start_timeout, self._alive)
         except NotReady as error:
+            if (found := await self.engine.inspect(self.object_id)) and found["State"]["ExitCode"] in NOT_STARTED:
+                raise no_server(reference) from error
             said = redact(await self.engine.log_tail(self.object_id))[-TAIL:]
             self.log.error("%s: %s. The end of its log:\n%s", self._log_name, error, said)
             raise Unavailable(

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hub_session import HubSession, Kernel
+from served import Served
 from spawner_worlds import engines
 from waiting import wait_for
-
-if TYPE_CHECKING:
-    from conftest import Served
 
 pytestmark = [pytest.mark.server, pytest.mark.root, pytest.mark.fuse]
 MIB = 2**20
 
 
-def started(served: Served, name: str, **options: Any) -> HubSession:
-    """Somebody with a server whose folders are connected."""
-    session = served.sign_in(name)
-    session.start_server(**options)
-    session.wait_connected()
-    return session
+@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)], scope="module")
+def running(request: pytest.FixtureRequest) -> Served:
+    served: Served = request.getfixturevalue(f"{request.param}_product")
+    return served
+
+
+@pytest.fixture
+def served(running: Served) -> Iterator[Served]:
+    """The product; everybody's server is stopped after each test."""
+    yield running
+    running.stop_all()
 
 
 def reasons(session: HubSession) -> list[dict[str, Any]]:
@@ -35,7 +39,7 @@ def reasons(session: HubSession) -> list[dict[str, Any]]:
 
 
 def test_a_profile_reaches_the_server(served: Served) -> None:
-    alice = started(served, "alice", profile="wide")
+    alice = served.started("alice", profile="wide")
     with alice.kernel() as kernel:
         printed = kernel.run("import os; print(os.environ['MEM_LIMIT'], os.environ['CPU_LIMIT'], os.environ['HOME'])")
     memory, cores, home = printed.split()
@@ -57,7 +61,7 @@ print(subprocess.run([sys.executable, "-c", "x = bytearray(700 * 2**20); print(l
 def test_memory_beyond_the_profile_ends_a_program_not_the_server(served: Served) -> None:
     if not served.world.enforces:
         pytest.skip("processes of one machine share its memory: the profile is told to the server, not enforced")
-    alice = started(served, "alice", profile="small")
+    alice = served.started("alice", profile="small")
     with alice.kernel() as kernel:
         assert kernel.run(HOG).strip() == "-9"
         assert kernel.run("print(6 * 7)") == "42\n"
@@ -78,7 +82,7 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 def test_cores_beyond_the_profile_are_not_given(served: Served) -> None:
     if not served.world.enforces:
         pytest.skip("processes of one machine share its cores: the profile is told to the server, not enforced")
-    alice = started(served, "alice", profile="small")
+    alice = served.started("alice", profile="small")
     with alice.kernel() as kernel:
         assert float(kernel.run(BUSY)) < 2.6  # two processes for two seconds on one core
 
@@ -112,7 +116,7 @@ def reads(kernel: Kernel, name: str) -> bool:
 
 
 def test_a_killed_mount_program_comes_back_on_the_same_path_with_what_was_written(served: Served) -> None:
-    alice = started(served, "alice")
+    alice = served.started("alice")
     with alice.kernel() as kernel:
         kernel.run(WRITE.format(name="heal", letter="h", size=8 * MIB))
         os.kill(engines(served.world, "alice")["alice"], signal.SIGKILL)
@@ -123,7 +127,7 @@ def test_a_killed_mount_program_comes_back_on_the_same_path_with_what_was_writte
 
 
 def test_a_killed_agent_is_started_again(served: Served) -> None:
-    alice = started(served, "alice")
+    alice = served.started("alice")
     agent = served.world.agent_pid("alice")
     with alice.kernel() as kernel:
         kernel.run(WRITE.format(name="crash", letter="c", size=8 * MIB))
@@ -135,7 +139,7 @@ def test_a_killed_agent_is_started_again(served: Served) -> None:
 
 
 def test_a_stop_waits_for_uploads(served: Served) -> None:
-    alice = started(served, "alice")
+    alice = served.started("alice")
     with alice.kernel() as kernel:
         kernel.run(WRITE.format(name="last", letter="l", size=64 * MIB))
     alice.stop_server()
@@ -143,7 +147,7 @@ def test_a_stop_waits_for_uploads(served: Served) -> None:
 
 
 def test_an_ordinary_folder_in_the_way_is_said_and_kept(served: Served) -> None:
-    alice = started(served, "alice")
+    alice = served.started("alice")
     alice.stop_server()
     home = served.product.data / "homes" / "alice"
     place = home / "cloud-storage"
@@ -170,7 +174,7 @@ def test_an_ordinary_folder_in_the_way_is_said_and_kept(served: Served) -> None:
 
 
 def test_a_restarted_hub_finds_its_servers(served: Served) -> None:
-    alice = started(served, "alice", profile="small")
+    alice = served.started("alice", profile="small")
     pid = served.world.server_pid("alice")
     with alice.kernel() as kernel:
         kernel.run("kept = 41")
@@ -185,14 +189,14 @@ def test_a_restarted_hub_finds_its_servers(served: Served) -> None:
 
 
 def test_a_stop_leaves_nothing(served: Served) -> None:
-    alice = started(served, "alice")
+    alice = served.started("alice")
     assert served.world.leftovers("alice")
     alice.stop_server()
     assert served.world.leftovers("alice") == []
 
 
 def test_a_server_that_ends_by_itself_is_noticed_and_explained(served: Served) -> None:
-    alice = started(served, "alice")
+    alice = served.started("alice")
     os.kill(served.world.server_pid("alice"), signal.SIGKILL)
     wait_for(lambda: not alice.hub("GET", "/users/alice").json().get("servers"), "the hub has noticed")
     assert served.world.leftovers("alice") == []
@@ -204,7 +208,7 @@ def test_a_server_that_ends_by_itself_is_noticed_and_explained(served: Served) -
 
 
 def test_a_server_has_no_privilege_and_no_secret_but_its_own(served: Served) -> None:
-    alice = started(served, "alice")
+    alice = served.started("alice")
     secrets = {path.read_text().strip() for path in (served.product.data / "secrets").iterdir()}
     with alice.kernel() as kernel:
         status = dict(
@@ -228,7 +232,7 @@ def test_a_server_has_no_privilege_and_no_secret_but_its_own(served: Served) -> 
 
 
 def test_people_are_apart(served: Served) -> None:
-    alice, bob = started(served, "alice"), started(served, "bob")
+    alice, bob = served.started("alice"), served.started("bob")
     data = served.product.data.resolve()
     places = [
         data / "homes/bob",
