@@ -159,6 +159,7 @@ class Product:
             role_arn=storage.role_arn,
             storage_groups=self.shared.capabilities.get("storage", []),
             scratch_bucket=storage.scratch_bucket,
+            folders=storage.folders,
             region=storage.region,
         )
 

@@ -63,7 +63,8 @@ class Agent:
         control, view, degraded, code = None, self.run / "s3", storage.degraded, storage.code
         if self.helper is not None and uid is not None and storage.folders:
             try:
-                published = await self.helper.publish(self.key, storage.folders, uid, uid)
+                mounted = [folder for folder in storage.folders if not folder.trouble]
+                published = await self.helper.publish(self.key, mounted, uid, uid)
                 control, view = published.control, published.view
             except NaasError as error:
                 degraded, code = error.message, error.code

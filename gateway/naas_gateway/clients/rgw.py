@@ -31,6 +31,7 @@ class RgwAdmin:
     def __init__(self, sites: Sites, keys: Keys) -> None:
         self._sites, self.keys = sites, keys
         self.trouble = ""
+        self._own_uid = ""
 
     async def user(self, uid: str) -> Document | None:
         """A user with its keys and quota."""
@@ -74,6 +75,18 @@ class RgwAdmin:
     async def link_bucket(self, bucket: str, uid: str) -> None:
         """Make a user the owner of a bucket; its ACL becomes that of a new one."""
         self._checked(await self._admin("PUT", "bucket", bucket=bucket, uid=uid))
+
+    async def own_uid(self) -> str:
+        """The user whose key this is: the owner of what it makes."""
+        if not self._own_uid:
+            found = await self._user(**{"access-key": self.keys.access_key_id})
+            self._own_uid = str((found or {}).get("user_id", ""))
+        return self._own_uid
+
+    async def bucket_owner(self, bucket: str) -> str | None:
+        """The user who owns a bucket; None: there is no such bucket."""
+        found = self._document(await self._admin("GET", "bucket", bucket=bucket, stats="true"), missing="NoSuchBucket")
+        return None if found is None else str(found["owner"])
 
     async def role(self, name: str) -> Document | None:
         """A role: ``AssumeRolePolicyDocument`` and ``MaxSessionDuration``, as texts."""

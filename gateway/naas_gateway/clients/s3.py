@@ -122,6 +122,11 @@ class Store:
         """Status of CreateBucket: 200, 403 or 409."""
         return await self._send("PUT", f"/{bucket}", credentials)
 
+    async def list_one(self, bucket: str, prefix: str, credentials: S3Credentials | Keys) -> int:
+        """Status of a listing of one key, as a mount asks for it: 200, 403 or 404. Parameters: ``prefix``, with its slash, or empty."""
+        query = {"list-type": "2", "max-keys": "1", "prefix": prefix}
+        return await self._send("GET", f"/{bucket}", credentials, query=query)
+
     async def head_marker(self, bucket: str, prefix: str, credentials: S3Credentials | Keys) -> int:
         """Status of asking for the empty object ``prefix/``: 200, 403 or 404."""
         return await self._send("HEAD", f"/{bucket}/{prefix}/", credentials)

@@ -6,8 +6,11 @@ For the embedded store, and for a store where one role serves everybody and the 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 
+from naas_client.folders import GroupFolder
 from naas_client.models import S3Credentials, Usage
 from naas_client.settings import StorageSection
 
@@ -31,13 +34,20 @@ class OwnCredentials:
         """The same role for everybody."""
         return self._settings.role_arn
 
-    async def admit(self, _row: IdentityRow) -> None:
+    async def admit(self, _row: IdentityRow, _shared: Sequence[GroupFolder]) -> None:
         """Nothing: the role is the site's."""
+
+    async def permit(self, _row: IdentityRow, _shared: Sequence[GroupFolder]) -> None:
+        """Nothing: the store itself looks at the groups in the person's token, or the site's rules do."""
 
     async def settle(self, row: IdentityRow, credentials: S3Credentials) -> bool:
         """Make bucket and scratch prefix where they are missing."""
         await self._make_bucket(row.name, credentials)
         return await make_prefix(self._settings.scratch_bucket, row.name, credentials, self._store, self._audit)
+
+    async def reach(self, shared: Sequence[GroupFolder], credentials: S3Credentials) -> Mapping[str, str]:
+        """What the store says to a listing of each."""
+        return await find_troubles(shared, credentials, self._store)
 
     async def usage(self, _row: IdentityRow) -> Usage | None:
         """S3 itself tells nobody."""
@@ -61,6 +71,21 @@ class OwnCredentials:
                 f"the site's rules for the role {self._settings.role_arn} leave it out. Ask support to open it for you."
             )
         return refused(name, status)
+
+
+async def find_troubles(shared: Sequence[GroupFolder], credentials: S3Credentials, store: Store) -> Mapping[str, str]:
+    """Which folders of groups cannot be listed with the person's own credentials, and why."""
+    statuses = await asyncio.gather(*(store.list_one(one.bucket, one.below, credentials) for one in shared))
+    return {one.name: _trouble(one, status) for one, status in zip(shared, statuses, strict=True) if status >= 300}
+
+
+def _trouble(folder: GroupFolder, status: int) -> str:
+    why = (
+        f"The bucket {folder.bucket} does not exist"
+        if status == 404
+        else f"The object store does not open {folder.bucket} to you (status {status})"
+    )
+    return f"{why}. Ask whoever runs this service."
 
 
 async def make_prefix(bucket: str, name: str, credentials: S3Credentials, store: Store, audit: Audit) -> bool:
