@@ -72,6 +72,12 @@ def _host_path(path: Path) -> Path:
 
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 Group = Annotated[str, AfterValidator(_group)]
+Description = Annotated[
+    str,
+    Field(
+        max_length=60, description="what is in it, for the page on which people start a server", examples=["raw data"]
+    ),
+]
 
 
 class GroupFolder(Section):
@@ -92,12 +98,7 @@ class GroupFolder(Section):
         min_length=1, description="members of any of these have the folder", examples=[["experiments/cygno"]]
     )
     read_only: bool = Field(False, description="members read; only others (another folder's members, the site) write")
-    description: str = Field(
-        "",
-        max_length=60,
-        description="what is in it, for the page on which people start a server",
-        examples=["raw data"],
-    )
+    description: Description = ""
 
     def is_open_to(self, groups: Iterable[str]) -> bool:
         """Whether a member of these groups has the folder."""
@@ -127,6 +128,7 @@ class HostFolder(Section):
         "closed to others (mode 2770, say) and belong to a Unix group of its own, which members' servers get",
     )
     read_only: bool = Field(False, description="nobody writes there from a server")
+    description: Description = ""
 
     @property
     def private(self) -> bool:
@@ -169,6 +171,9 @@ def apart(folders: list[HostFolder]) -> list[HostFolder]:
                     f"{one.name} ({one.path}) lies in {other.name} ({other.path}). Use folders side by side"
                 )
     return folders
+
+
+HostFolders = Annotated[list[HostFolder], AfterValidator(apart)]
 
 
 def host_problem(folder: HostFolder) -> str:

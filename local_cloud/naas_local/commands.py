@@ -59,7 +59,11 @@ def up(data: Path, config: Path | None, port: int | None, object_store: str | No
     folder.create()
     product = Product(folder, _config_file(config), port, object_store)
     product.write_site()
-    namespace = private_namespace(product.reachable_paths()) if product.as_root else None
+    namespace = None
+    if product.as_root:
+        namespace = private_namespace(product.reachable_paths(), product.read_only_paths())
+    elif product.read_only_paths():
+        click.echo("Not root: nothing but their own permissions keeps read-only host folders from being written to.")
     supervisor = Supervisor(folder, product.url, product.specs(), namespace)
     try:
         _supervise(supervisor, product)

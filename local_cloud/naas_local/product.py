@@ -12,8 +12,10 @@ import yaml
 from naas_client import settings
 from naas_client.errors import InvalidInput, Unavailable
 from naas_client.files import write_private
+from naas_client.folders import HostFolder, HostFolders, check_host_folders
 from naas_client.gateway import API_PATH
 from naas_client.processes import find_program
+from pydantic import BaseModel, Field
 
 from naas_local import ceph, iam, store
 from naas_local.data import DataFolder
@@ -62,6 +64,7 @@ class Product:
         self.ports = data.choose_ports((*PORTS, *CEPH_PORTS) if self.object_store == "ceph" else PORTS, port)
         self.url = f"http://{LOOPBACK}:{self.ports['public']}"
         self.as_root = os.geteuid() == 0
+        self.host_folders = _host_folders(self.given, data.root, str(config))
 
     def _choose_store(self, wanted: str | None) -> str:
         """ "embedded", "ceph", or empty for the operator's own."""
@@ -133,9 +136,14 @@ class Product:
         return [*parts, self._launcher(), self._hub()]
 
     def reachable_paths(self) -> list[Path]:
-        """What people's servers must be able to reach: Python, this package, its examples, the data folder."""
+        """What people's servers must be able to reach: Python, this package, its examples, the data folder, folders of the host."""
         paths = [Path(sys.prefix), Path(sys.base_prefix), self.data.root]
+        paths += [folder.path for folder in self.host_folders]
         return [*paths, CHECKOUT] if CHECKOUT else paths
+
+    def read_only_paths(self) -> list[Path]:
+        """Folders of the host in which no server writes."""
+        return [folder.path for folder in self.host_folders if folder.read_only]
 
     def _iam(self) -> PartSpec:
         return iam.prepare(
@@ -238,6 +246,31 @@ class Product:
             needs=("proxy",),
             stop_limit=30,
         )
+
+
+class _Hub(BaseModel):
+    """The one key of the hub's section that is ours as well."""
+
+    host_folders: HostFolders = Field(default_factory=list)
+
+
+class _HubOnly(BaseModel):
+    hub: _Hub = Field(default_factory=_Hub)
+
+
+def _host_folders(given: dict[str, Any], data: Path, source: str) -> list[HostFolder]:
+    """The folders of the host. Raises InvalidInput for one that is not there, or that lies around or in the data folder."""
+    folders = settings.validate({"hub": given.get("hub") or {}}, _HubOnly, source).hub.host_folders
+    check_host_folders(folders)
+    for folder in folders:
+        path = folder.path.resolve()
+        if path.is_relative_to(data) or data.is_relative_to(path):
+            raise InvalidInput(
+                f"hub.host_folders: {folder.name}: {folder.path} and the data folder {data} lie in one another. "
+                "Name a folder outside.",
+                code="bad-settings",
+            )
+    return folders
 
 
 def _refuse_chosen(given: dict[str, Any], source: str) -> None:

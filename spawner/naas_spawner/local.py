@@ -12,6 +12,7 @@ from typing import Any
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
 from naas_client.errors import InvalidInput, NaasError, Unavailable
+from naas_client.folders import HostFolder
 from naas_client.logs import redact
 from naas_client.models import StoragePlan
 from naas_client.names import is_hub_name
@@ -19,6 +20,7 @@ from traitlets import Bool, Float, Integer, Unicode, default
 
 from naas_spawner import phases
 from naas_spawner.agent import Agent, describe_trouble
+from naas_spawner.host import HostPlaces, host_places
 from naas_spawner.launcher.client import LauncherClient
 from naas_spawner.launcher.processes import started_at
 from naas_spawner.launcher.protocol import Task
@@ -113,6 +115,7 @@ class NaasLocalSpawner(NaasSpawnerMixin, Spawner):
         self._uid: int | None = None
         self._pid = self._started = 0
         self._agent: Agent | None = None
+        self._host = HostPlaces()
 
     # Names and places
 
@@ -161,24 +164,35 @@ class NaasLocalSpawner(NaasSpawnerMixin, Spawner):
             raise InvalidInput(
                 "This user name cannot have a server here. Sign in through IAM to get a usable one.", code="name"
             )
-        await asyncio.to_thread(self._make_place)
+        opened = self.open_host_folders  # asks the hub's database, which belongs to this thread
+        await asyncio.to_thread(self._make_place, opened)
         self.port = random_port()
 
-    def _make_place(self) -> None:
+    def _make_place(self, opened: list[HostFolder]) -> None:
         as_root = os.geteuid() == 0
         self._uid = Uids(self._data / "uids.json", self.first_uid).uid(self.user.name) if as_root else None
         for parent in (self.home.parent, self.run_folder.parent):
             make_folder(parent, None, 0o711)
         for own in (self.home, self.run_folder):
             make_folder(own, self._uid)
+        self._host = host_places(self.host_folders, opened, self.user.name, self._uid)
 
     async def launch(self, progress: Progress) -> str:
         """Fork the server and wait until it answers."""
+        if self._host.troubles:
+            self.log.warning("%s: %s", self._log_name, " ".join(self._host.troubles))
+            progress.end(phases.PLACE, " ".join(self._host.troubles), "degraded")
         progress.begin(phases.SERVER)
         if (await self._launcher.poll("server", self.key)).running:
             # Left over by a hub that ended in the middle of a start: its token is not valid any more.
             await self._launcher.stop("server", self.key, self.stop_grace)
-        started = await self._launcher.start("server", self.key, self._uid, self._task(self.get_env(), self.get_args()))
+        host: dict[str, Any] = {
+            "groups": self._host.gids,
+            "links": {name: str(path) for name, path in self._host.links.items()},
+            "withdrawn": {name: str(path) for name, path in self._host.withdrawn.items()},
+        }
+        task = self._task(self.get_env(), self.get_args(), **host)
+        started = await self._launcher.start("server", self.key, self._uid, task)
         self._pid, self._started = started.pid, started.started
         progress.end(phases.SERVER)
         progress.begin(phases.LAB)
