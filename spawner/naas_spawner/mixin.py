@@ -166,7 +166,8 @@ class NaasSpawnerMixin(LoggingConfigurable):
     @property
     def open_host_folders(self) -> list[HostFolder]:
         """The folders of the host that this person's groups open; `HostFolder.of` gives a person's place on the host."""
-        return [folder for folder in self.host_folders if folder.is_open_to(self.groups)]
+        groups = self.groups
+        return [folder for folder in self.host_folders if folder.is_open_to(groups)]
 
     @property
     def groups(self) -> set[str]:

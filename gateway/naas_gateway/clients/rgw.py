@@ -1,7 +1,8 @@
 """Ceph RGW's Admin Ops API and its part of the IAM API, with the admin key.
 
-Sources: docs.ceph.com/en/pacific/radosgw/adminops and /radosgw/role. Measured on 16.2.15: parameters have to be in the query (a JSON
-body is answered with 501), the signature is S3's, and a policy has to be compact JSON.
+Sources: docs.ceph.com/en/pacific/radosgw/adminops and /radosgw/role. Measured on 16.2.15: parameters of the Admin Ops API have to be in
+the query (a JSON body is answered with 501), those of the IAM API may be a form, which takes policies that are too long for an
+address; the signature is S3's, and a policy has to be compact JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, cast
 from naas_client.errors import Unavailable
 
 from naas_gateway.clients.http import Answer
-from naas_gateway.clients.s3 import Keys, send_signed
+from naas_gateway.clients.s3 import Keys, query_text, send_signed
 from naas_gateway.clients.sites import Sites
 from naas_gateway.clients.sts import xml_texts
 
@@ -117,15 +118,16 @@ class RgwAdmin:
         return found if isinstance(found, dict) else None
 
     async def _admin(self, method: str, resource: str, **query: str) -> Answer:
-        return await self._asked(method, f"/admin/{resource}", query)
+        return await self._asked(f"{resource}: {method}", method, f"/admin/{resource}", query)
 
     async def _iam(self, action: str, **query: str) -> Answer:
-        return await self._asked("POST", "/", {"Action": action, "Version": "2010-05-08", **query})
+        form = query_text({"Action": action, "Version": "2010-05-08", **query}).encode()
+        return await self._asked(action, "POST", "/", {}, form)
 
-    async def _asked(self, method: str, path: str, query: Mapping[str, str]) -> Answer:
-        answer = await send_signed(self._sites, method, path, self.keys, query)
+    async def _asked(self, what: str, method: str, path: str, query: Mapping[str, str], form: bytes = b"") -> Answer:
+        kind = "application/x-www-form-urlencoded" if form else ""
+        answer = await send_signed(self._sites, method, path, self.keys, query, form, kind)
         if answer.status in (401, 403) and GONE not in answer.body:
-            what = query.get("Action") or path
             self.trouble = f"{REFUSED} ({what}). Check storage.admin_access_key_file and the caps of its user."
             raise Unavailable(f"{REFUSED}. Ask support to check the storage section.", code="store-admin")
         self.trouble = ""

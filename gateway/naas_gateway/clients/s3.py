@@ -52,13 +52,18 @@ async def send_signed(
     credentials: S3Credentials | Keys,
     query: Mapping[str, str] | None = None,
     content: bytes = b"",
+    content_type: str = "",
 ) -> Answer:
     """One signed request. Parameters: ``path``, not encoded. Raises Unavailable when no site answers."""
     encoded, asked = quote(path, safe="/-_.~"), query or {}
+    described = {"content-type": content_type} if content_type else {}
     return await sites.request(
         method,
         f"{encoded}?{query_text(asked)}" if asked else encoded,
-        headers=lambda url: sign(method, url.partition("?")[0], asked, content, credentials, utcnow()),
+        headers=lambda url: {
+            **sign(method, url.partition("?")[0], asked, content, credentials, utcnow()),
+            **described,
+        },
         content=content or None,
     )
 

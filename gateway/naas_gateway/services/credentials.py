@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from naas_client.errors import Forbidden
 from naas_client.folders import GroupFolder
-from naas_client.models import Claims, S3Credentials
+from naas_client.models import AccessToken, Claims, S3Credentials
 from naas_client.settings import SharedSettings
 
 from naas_gateway.clients.sts import Sts
@@ -64,6 +64,16 @@ class Credentials:
         generation = self._generation(row.id, [folder.name for folder in shared])
         found = await self._kept.get((row.id, serial, generation), lambda: self._assume(row, shared, generation))
         return found.model_copy(update={"endpoint": self._sts.sites.url})
+
+    async def token(self, row: IdentityRow, audience: str) -> AccessToken:
+        """A token that a person asked for; before one for the store, their rights there are brought up to date.
+
+        Raises InvalidInput for an audience that the site does not allow; Unavailable as `Provisioner.permit` does.
+        """
+        if audience == self._settings.storage.audience and self._settings.storage.folders:
+            claims = await self._people.claims(row, self._settings.iam.auth_refresh_age)
+            await self._provisioner.permit(row, (await self._folders.of(claims)).open)
+        return await self._tokens.for_caller(row, audience)
 
     def _generation(self, person: int, folders: list[str]) -> int:
         """Grows whenever a person gained or lost a folder of a group: then the store is told at once, with new credentials."""

@@ -10,6 +10,11 @@ from naas_client.settings import StorageSection
 
 from naas_gateway.services.people import People
 
+CLASHING = (
+    "The name of this folder, or of its bucket, is also a person's, so it is shared with nobody. "
+    "Ask whoever runs this service to rename it."
+)
+
 
 @dataclass(frozen=True)
 class Shared:
@@ -33,14 +38,6 @@ class GroupFolders:
         """
         found = [folder for folder in self._settings.folders if folder.is_open_to(claims.groups)]
         taken = await self._people.taken({name for folder in found for name in (folder.name, folder.bucket)})
-        refused = [
-            (
-                folder,
-                f"{name} is also a person's name here, so nothing is shared under it. "
-                "Ask whoever runs this service to rename the folder or its bucket.",
-            )
-            for folder in found
-            if (name := next((name for name in (folder.bucket, folder.name) if name in taken), ""))
-        ]
+        refused = [(folder, CLASHING) for folder in found if folder.name in taken or folder.bucket in taken]
         clashing = {folder.name for folder, _ in refused}
         return Shared([folder for folder in found if folder.name not in clashing], refused)

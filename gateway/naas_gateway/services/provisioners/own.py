@@ -19,6 +19,9 @@ from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.provisioners.contract import BucketRefused, refused
 
+MISSING = "The bucket of this folder does not exist. Ask whoever runs this service."
+CLOSED = "The object store does not open this folder to you. Ask whoever runs this service."
+
 log = logging.getLogger(__name__)
 
 
@@ -76,16 +79,10 @@ class OwnCredentials:
 async def find_troubles(shared: Sequence[GroupFolder], credentials: S3Credentials, store: Store) -> Mapping[str, str]:
     """Which folders of groups cannot be listed with the person's own credentials, and why."""
     statuses = await asyncio.gather(*(store.list_one(one.bucket, one.below, credentials) for one in shared))
-    return {one.name: _trouble(one, status) for one, status in zip(shared, statuses, strict=True) if status >= 300}
-
-
-def _trouble(folder: GroupFolder, status: int) -> str:
-    why = (
-        f"The bucket {folder.bucket} does not exist"
-        if status == 404
-        else f"The object store does not open {folder.bucket} to you (status {status})"
-    )
-    return f"{why}. Ask whoever runs this service."
+    refused = [(one, status) for one, status in zip(shared, statuses, strict=True) if status >= 300]
+    for one, status in refused:
+        log.warning("the folder %s cannot be listed: the store answered with status %d", one.name, status)
+    return {one.name: MISSING if status == 404 else CLOSED for one, status in refused}
 
 
 async def make_prefix(bucket: str, name: str, credentials: S3Credentials, store: Store, audit: Audit) -> bool:

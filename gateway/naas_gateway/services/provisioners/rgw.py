@@ -41,6 +41,10 @@ KEY_PREFIX = "NAAS-MOMENT-"
 KEY_LIFE = 300
 """Seconds after which a momentary key is nobody's any more: whoever made it has ended."""
 
+FOREIGN = (
+    "The bucket of this folder belongs to somebody else in the object store, so it is not shared here. "
+    "Ask whoever runs this service."
+)
 SHORTEST_LIMIT = 3600
 """Seconds; RGW takes no lower bound for a role's longest session."""
 
@@ -108,7 +112,7 @@ class Rgw:
         with contextlib.suppress(Unavailable):  # then the store's own words have to do
             for folder in shared:
                 if folder.name in troubles and await self._is_foreign(folder.bucket):
-                    foreign[folder.name] = _foreign(folder.bucket)
+                    foreign[folder.name] = FOREIGN
         return {**troubles, **foreign}
 
     async def usage(self, row: IdentityRow) -> Usage | None:
@@ -270,10 +274,6 @@ def _is_old(access_key: str) -> bool:
 def _not_made(bucket: str, status: int) -> Unavailable:
     text = f"The object store refused to make the bucket {bucket} (status {status}). Ask support."
     return Unavailable(text, code="store-admin")
-
-
-def _foreign(bucket: str) -> str:
-    return f"The bucket {bucket} belongs to somebody else in the object store, so it is not shared here. Ask whoever runs this service."
 
 
 def _taken(what: str) -> BucketRefused:
