@@ -69,6 +69,14 @@ def alice(site: Product) -> Iterator[HubSession]:
         session.stop_server()
 
 
+def test_an_empty_prefix_is_a_folder_for_who_may_only_read_there(site: Product) -> None:
+    with HubSession(site.url, "bob") as bob:
+        bob.sign_in()
+        bob.start_server()
+        bob.wait_connected()
+        bob.stop_server()
+
+
 def test_a_member_writes_what_others_read_and_nobody_else_sees(site: Product, alice: HubSession) -> None:
     with alice.kernel() as kernel:
         assert kernel.run(FOLDERS) == "['alice', 'cygno', 'runs', 'scratch', 'scratch-alice']\n"
