@@ -138,6 +138,8 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     ours.data_dir = str(hub.data_dir)
     ours.first_uid = hub.first_uid
     ours.examples_dir = str(hub.examples_dir or "")
+    ours.host_folders = hub.host_folders
+    ours.group_folders = settings.storage.folders
     ours.drain_limit = hub.drain_seconds
     ours.gateway_url = settings.gateway.url
     ours.gateway_token_file = str(settings.gateway.hub_token_file)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from naas_client.errors import InvalidInput
+from naas_client.folders import HostFolders
 from naas_client.settings import HttpAddress, Section, SharedSettings, load, read_secret
 from naas_client.sizes import Size
 from naas_spawner.profiles import Profiles, default_profiles
@@ -105,6 +106,9 @@ class HubSection(Section):
         None,
         description="folder with example notebooks, copied once into everybody's home",
         examples=["/etc/naas/examples"],
+    )
+    host_folders: HostFolders = Field(
+        default_factory=list, max_length=100, description="folders of the machine that people find in their homes"
     )
     drain_seconds: float = Field(
         60, ge=0, description="seconds that the stop of a server waits for files on their way to the store"

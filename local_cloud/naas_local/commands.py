@@ -66,8 +66,11 @@ def up(
     folder.create()
     product = Product(folder, _config_file(config), port, object_store, spawner)
     product.write_site()
-    in_view = product.as_root and product.spawner == "local"
-    namespace = private_namespace(product.reachable_paths()) if in_view else None
+    namespace = None
+    if product.as_root and product.spawner == "local":
+        namespace = private_namespace(product.reachable_paths(), product.read_only_paths())
+    elif product.read_only_paths() and not product.as_root:
+        click.echo("Not root: nothing but their own permissions keeps read-only host folders from being written to.")
     supervisor = Supervisor(folder, product.url, product.specs(), namespace)
     try:
         _supervise(supervisor, product)

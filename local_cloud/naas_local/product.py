@@ -13,8 +13,10 @@ import yaml
 from naas_client import settings
 from naas_client.errors import InvalidInput, Unavailable
 from naas_client.files import write_private
+from naas_client.folders import HostFolder, HostFolders, check_host_folders
 from naas_client.gateway import API_PATH
 from naas_client.processes import find_program
+from pydantic import BaseModel, Field
 
 from naas_local import ceph, iam, store
 from naas_local.data import DataFolder
@@ -72,6 +74,7 @@ class Product:
         self.spawner = self.data.choose_spawner(spawner or (self.given.get("hub") or {}).get("spawner"))
         self.inner_host = self._container_network() if self.spawner == "docker" else LOOPBACK
         """Where servers reach hub, gateway and store."""
+        self.host_folders = _host_folders(self.given, data.root, str(config))
 
     def _choose_store(self, wanted: str | None) -> str:
         """ "embedded", "ceph", or empty for the operator's own."""
@@ -160,9 +163,14 @@ class Product:
         return [*parts, self._containers() if self.spawner == "docker" else self._launcher(), self._hub()]
 
     def reachable_paths(self) -> list[Path]:
-        """What people's servers must be able to reach: Python, this package, its examples, the data folder."""
+        """What people's servers must be able to reach: Python, this package, its examples, the data folder, folders of the host."""
         paths = [Path(sys.prefix), Path(sys.base_prefix), self.data.root]
+        paths += [folder.path for folder in self.host_folders]
         return [*paths, CHECKOUT] if CHECKOUT else paths
+
+    def read_only_paths(self) -> list[Path]:
+        """Folders of the host in which no server writes."""
+        return [folder.path for folder in self.host_folders if folder.read_only]
 
     def _iam(self) -> PartSpec:
         return iam.prepare(
@@ -187,6 +195,7 @@ class Product:
             role_arn=storage.role_arn,
             storage_groups=self.shared.capabilities.get("storage", []),
             scratch_bucket=storage.scratch_bucket,
+            folders=storage.folders,
             region=storage.region,
         )
 
@@ -285,6 +294,31 @@ def _over(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """What was found, and above it what the operator gave, key by key at every depth."""
     nested = {key: _over(value, given.get(key) or {}) for key, value in found.items() if isinstance(value, dict)}
     return {**found, **given, **nested}
+
+
+class _Hub(BaseModel):
+    """The one key of the hub's section that is ours as well."""
+
+    host_folders: HostFolders = Field(default_factory=list)
+
+
+class _HubOnly(BaseModel):
+    hub: _Hub = Field(default_factory=_Hub)
+
+
+def _host_folders(given: dict[str, Any], data: Path, source: str) -> list[HostFolder]:
+    """The folders of the host. Raises InvalidInput for one that is not there, or that lies around or in the data folder."""
+    folders = settings.validate({"hub": given.get("hub") or {}}, _HubOnly, source).hub.host_folders
+    check_host_folders(folders)
+    for folder in folders:
+        path = folder.path.resolve()
+        if path.is_relative_to(data) or data.is_relative_to(path):
+            raise InvalidInput(
+                f"hub.host_folders: {folder.name}: {folder.path} and the data folder {data} lie in one another. "
+                "Name a folder outside.",
+                code="bad-settings",
+            )
+    return folders
 
 
 def _refuse_chosen(given: dict[str, Any], source: str) -> None:

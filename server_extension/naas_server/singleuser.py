@@ -17,6 +17,8 @@ def main() -> int:
     The environment is the spawner's (https://jupyterhub.readthedocs.io, "single-user server"). The user may be any uid, with no entry
     in ``/etc/passwd``, and nothing but ``HOME`` and the folder for temporary files need be writable.
     """
+    # Who shares a folder by a Unix group shares what is made in it; a person's own group has no other member.
+    os.umask(0o007 if set(os.getgroups()) - {os.getgid()} else 0o077)
     examples = os.environ.pop("NAAS_EXAMPLES", "")
     homes.fill(Path.home(), ["local"], Path(examples) if examples else None)
     before_import()

@@ -92,7 +92,8 @@ class Agent:
         uid = self.person.uid
         if self.helper is not None and uid is not None and storage.folders:
             try:
-                published = await self.helper.publish(self.key, storage.folders, uid, uid)
+                mounted = [folder for folder in storage.folders if not folder.trouble]
+                published = await self.helper.publish(self.key, mounted, uid, uid)
             except NaasError as error:
                 degraded, code = error.message, error.code
         places = self.host.places(published)

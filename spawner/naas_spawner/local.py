@@ -11,6 +11,7 @@ from typing import Any
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
 from naas_client.errors import InvalidInput, NaasError, Unavailable
+from naas_client.folders import HostFolder
 from naas_client.logs import redact
 from traitlets import Unicode, default
 
@@ -82,18 +83,25 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
         await super().place()
         self.port = random_port()
 
-    def make_place(self) -> None:
+    def make_place(self, opened: list[HostFolder]) -> None:
         """The run folder is the person's."""
-        super().make_place()
+        super().make_place(opened)
         make_folder(self.run_folder, self._uid)
 
     async def launch(self, progress: Progress) -> str:
         """Fork the server and wait until it answers."""
+        self.tell_of_place(progress)
         progress.begin(phases.SERVER)
         if (await self._launcher.poll("server", self.key)).running:
             # Left over by a hub that ended in the middle of a start: its token is not valid any more.
             await self._launcher.stop("server", self.key, self.stop_grace)
-        started = await self._launcher.start("server", self.key, self._uid, self._task(self.get_env(), self.get_args()))
+        host: dict[str, Any] = {
+            "groups": self._host.gids,
+            "links": {name: str(path) for name, path in self._host.links.items()},
+            "withdrawn": {name: str(path) for name, path in self._host.withdrawn.items()},
+        }
+        task = self._task(self.get_env(), self.get_args(), **host)
+        started = await self._launcher.start("server", self.key, self._uid, task)
         self._pid, self._started = started.pid, started.started
         progress.end(phases.SERVER)
         progress.begin(phases.LAB)

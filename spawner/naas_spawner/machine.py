@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from naas_client.errors import InvalidInput, NaasError
+from naas_client.folders import HostFolder
 from naas_client.models import StoragePlan
 from naas_client.names import is_hub_name
 from traitlets import Bool, Float, Integer, Unicode, default
 
+from naas_spawner import phases
 from naas_spawner.agent import Agent, AgentHost, Person, describe_trouble
+from naas_spawner.host import HostPlaces, host_places
 from naas_spawner.mixin import NaasSpawnerMixin
+from naas_spawner.phases import Progress
 from naas_spawner.uids import Uids, make_folder
 
 LINK = "cloud-storage"
@@ -79,6 +83,7 @@ class NaasMachineSpawner(NaasSpawnerMixin):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._uid: int | None = None
+        self._host = HostPlaces()
         self._agent: Agent | None = None
         self._mending: asyncio.Task[None] | None = None
 
@@ -114,15 +119,23 @@ class NaasMachineSpawner(NaasSpawnerMixin):
             raise InvalidInput(
                 "This user name cannot have a server here. Sign in through IAM to get a usable one.", code="name"
             )
-        await asyncio.to_thread(self.make_place)
+        opened = self.open_host_folders  # asks the hub's database, which belongs to this thread
+        await asyncio.to_thread(self.make_place, opened)
 
-    def make_place(self) -> None:
+    def make_place(self, opened: list[HostFolder]) -> None:
         """The part of `place` that touches the disk."""
         as_root = os.geteuid() == 0
         self._uid = Uids(self._data / "uids.json", self.first_uid).uid(self.user.name) if as_root else None
         for parent in (self.home.parent, self.run_folder.parent):
             make_folder(parent, None, 0o711)
         make_folder(self.home, self._uid)
+        self._host = host_places(self.host_folders, opened, self.user.name, self._uid)
+
+    def tell_of_place(self, progress: Progress) -> None:
+        """Say which folders of the host are missing; the server starts without them."""
+        if self._host.troubles:
+            self.log.warning("%s: %s", self._log_name, " ".join(self._host.troubles))
+            progress.end(phases.PLACE, " ".join(self._host.troubles), "degraded")
 
     # The server
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from naas_client.errors import InvalidInput
 from naas_client.files import write_private_json
+from naas_client.folders import GroupFolder, kept_names
 from naas_client.settings import HttpAddress, Section, validate
 from pydantic import Field
 
@@ -29,8 +31,16 @@ class StoreConfig(Section):
     role_arn: str = Field(min_length=20, description="the one role that can be assumed")
     storage_groups: list[str] = Field(description="members of any of these get sessions; empty: everyone with a token")
     scratch_bucket: str = Field("scratch", description="read by all, written below one's own name; empty: none")
+    folders: list[GroupFolder] = Field(
+        default_factory=list, description="what members of groups share; made at the start"
+    )
     region: str = Field("us-east-1", min_length=1)
     longest_session: int = Field(43200, ge=15, le=43200, description="seconds; a longer wish is cut to this")
+
+    @property
+    def kept_names(self) -> frozenset[str]:
+        """What no person is called: see `naas_client.folders.kept_names`."""
+        return kept_names(self.folders)
 
     @property
     def buckets(self) -> Path:
@@ -48,6 +58,7 @@ def prepare(
     role_arn: str,
     storage_groups: list[str],
     scratch_bucket: str = "scratch",
+    folders: Sequence[GroupFolder] = (),
     region: str = "us-east-1",
     longest_session: int = 43200,
 ) -> PartSpec:
@@ -64,6 +75,7 @@ def prepare(
         "role_arn": role_arn,
         "storage_groups": storage_groups,
         "scratch_bucket": scratch_bucket,
+        "folders": [folder.model_dump(mode="json") for folder in folders],
         "region": region,
         "longest_session": longest_session,
     }

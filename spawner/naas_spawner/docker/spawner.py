@@ -13,6 +13,7 @@ from docker.utils import kwargs_from_env
 from dockerspawner import DockerSpawner
 from jupyterhub.traitlets import ByteSpecification
 from naas_client.errors import InvalidInput, NaasError, Unavailable
+from naas_client.folders import HostFolder
 from naas_client.logs import redact
 from naas_client.models import StoragePlan
 from naas_client.sizes import format_size
@@ -151,7 +152,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
     async def _open_view(self) -> None:
         """Have the helper make the folders' place, without folders yet: those come with the plan, while the container starts."""
         self._view = None
-        if trouble := await asyncio.to_thread(self._make_mount_point):
+        if trouble := await asyncio.to_thread(self._make_mount_point, self.link_name):
             self._no_folders = ("link-taken", trouble)
         elif not self.mounts_socket:
             self._no_folders = ("no-helper", "This site has no mount helper for containers. Tell the operators.")
@@ -172,9 +173,9 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
                 code="memory",
             )
 
-    def make_place(self) -> None:
+    def make_place(self, opened: list[HostFolder]) -> None:
         """Homes and folders of the person's own; what containers are told about accounts."""
-        super().make_place()
+        super().make_place(opened)
         if self._uid is None:
             raise Unavailable(
                 "Servers in containers need a hub that runs as root. Tell the operators.", code="not-root"
@@ -188,10 +189,17 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             file.chmod(0o644)
         for own in (self.agent_run, self.run_folder / "cache"):
             make_folder(own, self._uid)
+        for name in list(self._host.links):
+            if trouble := self._make_mount_point(name):
+                del self._host.links[name]
+                self._host.troubles.append(trouble)
 
-    def _make_mount_point(self) -> str:
-        """Where the folders appear in the home; why they cannot, for people. A link that `NaasLocalSpawner` left gives way."""
-        point = self.home / self.link_name
+    def _make_mount_point(self, name: str) -> str:
+        """An empty folder in the home, over which a container binds another; why not, for people.
+
+        A link that `NaasLocalSpawner` left there gives way.
+        """
+        point = self.home / name
         if point.is_symlink():
             point.unlink()
         try:
@@ -199,16 +207,13 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             empty = next(os.scandir(point), None) is None
         except InvalidInput:
             empty = False
-        return (
-            ""
-            if empty
-            else f"{self.link_name} in your home is in the way of your folders. Rename it and start the server again."
-        )
+        return "" if empty else f"{name} in your home is in the way of a folder. Rename it and start the server again."
 
     # Start
 
     async def launch(self, progress: Progress) -> str:
         """Have the image here, start the container, wait until it answers."""
+        self.tell_of_place(progress)
         progress.begin(phases.IMAGE)
         reference = str((self.choice.image if self.choice is not None else "") or self._site_image)
         image = await self._shared_engine()[1].ready(reference, lambda text: progress.note(phases.IMAGE, text))
@@ -274,6 +279,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             "cpu_period": CPU_PERIOD,
             "cpu_quota": int(self.cpu_limit * CPU_PERIOD),
             "pids_limit": self.pids_limit,
+            "group_add": [str(gid) for gid in self._host.gids],
             "shm_size": memory // 2,  # what data loaders share; it counts as memory
             "device_requests": self._devices(),
             **(
@@ -292,6 +298,9 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         }
         if self._view is not None:
             binds[str(self._view)] = {"bind": str(inner / self.link_name), "mode": "rw", "propagation": "rslave"}
+        read_only = {folder.name for folder in self.host_folders if folder.read_only}
+        for name, place in self._host.links.items():
+            binds[str(place)] = {"bind": str(inner / name), "mode": "ro" if name in read_only else "rw"}
         if self.examples_dir:
             binds[str(Path(self.examples_dir).resolve())] = {"bind": str(EXAMPLES), "mode": "ro"}
         return {**self.volume_binds, **binds}
@@ -374,6 +383,13 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         """End the container and take it away."""
         await self.engine.end(self.object_name, 0 if now else self.stop_grace)
         self.object_id = ""
+
+    async def release_storage(self) -> None:
+        """Also take away a place for folders that no agent has come to use."""
+        await super().release_storage()
+        view, self._view = self._view, None
+        if view is not None:
+            await MountsClient(Path(self.mounts_socket)).unpublish(self.key)
 
     async def explain_end(self) -> tuple[str, str]:
         """From what the engine keeps of the container that ended."""

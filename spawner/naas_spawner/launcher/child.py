@@ -70,14 +70,15 @@ def _become(start: Start, task: Task) -> None:
     if start.uid is not None:
         if task.gid is None or task.gid <= 0:
             raise ValueError("a start with a uid needs a gid above 0")
-        os.setgroups([])
+        os.setgroups(task.groups)
         os.setresgid(task.gid, task.gid, task.gid)
         os.setresuid(start.uid, start.uid, start.uid)
         # Not as one's own user on a laptop: there fusermount3 and sudo are wanted, and both are setuid programs.
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         # setuid(2) hides /proc/self from its own process; children would close descriptors one by one, up to the limit.
         prctl(PR_SET_DUMPABLE, 1)
-    os.umask(0o077)
+    # Who shares a folder by a Unix group shares what is made in it; a person's own group has no other member.
+    os.umask(0o007 if start.uid is not None and task.groups else 0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -92,7 +93,9 @@ def _settle(task: Task, mark: str) -> None:
         os.dup2(source, target)
     os.close(output)
     os.close(silence)
-    homes.fill(Path(task.home), task.first_folders, Path(task.examples) if task.examples else None)
+    place = Path(task.home)
+    homes.fill(place, task.first_folders, Path(task.examples) if task.examples else None)
+    homes.link(place, task.links, task.withdrawn)
     os.chdir(task.cwd)
     for name, text in task.files.items():
         homes.write(Path(name), text)

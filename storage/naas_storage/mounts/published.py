@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from naas_client.names import is_server_key
+from naas_client.names import FOLDER_NAME, MOST_FOLDERS, is_server_key
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-
-from naas_storage.plan import FOLDER_NAME
 
 LOWEST_UID = 1000
 """Below are the system's users: they get no mount, whatever is published."""
 HIGHEST_ID = 2**32 - 2
-MOST_FOLDERS = 12
-"""Of one server; its tmpfs has inodes for no more than a few."""
 
 
 class Refused(Exception):
