@@ -55,7 +55,10 @@ class DockerSection(Section):
     agent_memory: Size = Field(2 * 2**30, ge=2**28, description="memory of a side container", examples=["2G"])
     pids_limit: int = Field(2048, ge=64, description="processes and threads of one server")
     tmp_size: Size = Field(
-        2**30, ge=2**20, description="size of /tmp in a server; it counts as memory", examples=["1G"]
+        4 * 2**30,
+        ge=2**20,
+        description="largest size of /tmp in a server; it counts as memory and is never more than a quarter of it",
+        examples=["1G"],
     )
 
 

@@ -57,7 +57,7 @@ def test_neither_helper_nor_engine_nor_device_is_in_a_container(containers: Serv
     with alice.kernel() as kernel:
         found = kernel.run(
             "import os, stat\n"
-            "for top in ('/run', '/var/run', '/mounts', '/dev', '/tmp', '/srv', '/mnt'):\n"
+            "for top in ('/run', '/mounts', '/dev', '/tmp', '/srv', '/mnt'):\n"
             "    for folder, _, names in os.walk(top):\n"
             "        for name in names:\n"
             "            path = os.path.join(folder, name)\n"
@@ -133,7 +133,8 @@ def test_a_fork_bomb_and_a_full_disk_stay_where_they_are(containers: Served) -> 
     with alice.kernel() as kernel, bob.kernel() as other:
         assert kernel.run(BOMB).split() == ["BlockingIOError", "True"]
         assert _answers(other)
-        assert "No space left" in kernel.run(FILL) or not _answers(kernel)
+        assert kernel.run(FILL).strip() == "No space left on device"
+        assert _answers(kernel)
         assert _answers(other)
     assert alice.hub("GET", "/user").status_code == 200
 

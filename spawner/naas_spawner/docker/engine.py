@@ -26,6 +26,7 @@ LOCKED_DOWN: dict[str, Any] = {
 }
 """Of every container that we start; nothing an operator adds takes it away. The engine's seccomp profile stays as it is."""
 
+NO_SPACE = "no space left on device"
 TMPFS = "rw,nosuid,nodev,mode=1777"
 
 
@@ -99,7 +100,7 @@ class Engine:
 def explain(error: APIError, image: str) -> NaasError:
     """A refusal of the engine as an error for the person. Parameters: ``image``, what was to be started."""
     said = str(error.explanation or error)[:400]
-    if "no space left on device" in said:
+    if NO_SPACE in said:
         return Unavailable(
             "There is no room left on the disk of the machine. Tell the operators; nothing of yours is lost.",
             code="disk",
@@ -109,11 +110,8 @@ def explain(error: APIError, image: str) -> NaasError:
             f"The machine cannot give a GPU to a container: {said}. Choose a profile without one, or tell the operators.",
             code="gpu",
         )
-    if "No such image" in said or "pull access denied" in said or "manifest" in said or "repository" in said:
-        return InvalidInput(
-            f"The image {image} is not on this machine and cannot be downloaded: {said}. Choose another image.",
-            code="image",
-        )
+    if "No such image" in said:
+        return no_image(image, said)
     if "executable file not found" in said or "no such file or directory" in said or "exec format error" in said:
         return no_server(image)
     if "network" in said and "not found" in said:
@@ -132,5 +130,13 @@ def no_server(image: str) -> InvalidInput:
     return InvalidInput(
         f"The image {image} holds no notebook server that can be started here. Choose another image, "
         "or install jupyterhub and jupyterlab in it.",
+        code="image",
+    )
+
+
+def no_image(image: str, said: str) -> InvalidInput:
+    """It is not here, and its registry does not give it: unknown, closed, or out of reach."""
+    return InvalidInput(
+        f"The image {image} is not on this machine and cannot be downloaded: {said}. Choose another image.",
         code="image",
     )

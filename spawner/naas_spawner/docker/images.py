@@ -12,7 +12,7 @@ from docker.errors import APIError, NotFound
 from docker.utils import parse_repository_tag
 from naas_client.sizes import format_size
 
-from naas_spawner.docker.engine import Engine, explain
+from naas_spawner.docker.engine import NO_SPACE, Engine, explain, no_image
 
 START_LABEL = "io.infn.naas.start"
 """The command that starts a notebook server in this image; an image without it is started by `jupyterhub-singleuser`."""
@@ -81,7 +81,8 @@ class Images:
         try:
             await asyncio.shield(task)  # a start that is given up does not end what others wait for
         except APIError as error:
-            raise explain(error, reference) from error
+            said = str(error.explanation or error)[:400]
+            raise (explain(error, reference) if NO_SPACE in said else no_image(reference, said)) from error
 
     async def _download(self, reference: str) -> None:
         loop = asyncio.get_running_loop()

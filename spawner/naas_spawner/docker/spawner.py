@@ -80,7 +80,11 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
     ).tag(config=True)
 
     tmp_size = ByteSpecification(
-        2**30, help="Size of /tmp of a server whose root is read-only, in bytes or as `1G`; it counts as memory."
+        4 * 2**30,
+        help="""
+        Largest size of /tmp of a server whose root is read-only, in bytes or as `4G`. It counts as memory, so it is never more than a
+        quarter of that: what is in it cannot be given back when memory runs out.
+        """,
     ).tag(config=True)
 
     _engines: ClassVar[dict[str, tuple[Engine, Images]]] = {}
@@ -271,6 +275,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
 
     def _host_config(self, image: Image) -> dict[str, Any]:
         memory = self.mem_limit
+        tmp = min(self.tmp_size, memory // 4)
         return {
             "binds": self._binds(),
             "network_mode": self.network_name,
@@ -283,7 +288,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             "shm_size": memory // 2,  # what data loaders share; it counts as memory
             "device_requests": self._devices(),
             **(
-                {"read_only": True, "tmpfs": {"/tmp": f"{TMPFS},exec,size={self.tmp_size}"}}  # noqa: S108 - of the container
+                {"read_only": True, "tmpfs": {"/tmp": f"{TMPFS},exec,size={tmp}"}}  # noqa: S108 - of the container
                 if image.read_only_root
                 else {}
             ),
