@@ -17,7 +17,7 @@ from naas_client.models import StoragePlan
 from naas_client.names import is_hub_name
 from traitlets import Bool, Float, Integer, Unicode, default
 
-from naas_spawner import phases
+from naas_spawner import nvidia, phases
 from naas_spawner.agent import Agent, describe_trouble
 from naas_spawner.launcher.client import LauncherClient
 from naas_spawner.launcher.processes import started_at
@@ -148,10 +148,9 @@ class NaasLocalSpawner(NaasSpawnerMixin, Spawner):
                 "Servers on this machine use the installed software; images need a container spawner. Choose another image.",
                 code="image",
             )
-        if choice.gpu and choice.gpu.count > (found := _gpus()):
+        if choice.gpu and not self.gpus and nvidia.program() is None:
             raise InvalidInput(
-                f"This machine has {found or 'no'} GPU; the profile {choice.profile.name} needs {choice.gpu.count}. "
-                "Choose another profile.",
+                f"This machine has no GPU; the profile {choice.profile.name} needs one. Choose another profile.",
                 code="gpu",
             )
 
@@ -219,9 +218,7 @@ class NaasLocalSpawner(NaasSpawnerMixin, Spawner):
         env["JUPYTER_CONFIG_PATH"] = str(CONFIG) if self._uid is None else f"{SHARED_CONFIG}:{CONFIG}"
         env["JUPYTER_RUNTIME_DIR"] = str(self.run_folder / "runtime")
         env["NAAS_STORAGE_RUN"] = str(self.run_folder)
-        if self.choice is not None:
-            count = self.choice.gpu.count if self.choice.gpu else 0
-            env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, range(count)))
+        env["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpu_devices)
         return env
 
     def _person_env(self) -> dict[str, str]:
@@ -354,8 +351,3 @@ class NaasLocalSpawner(NaasSpawnerMixin, Spawner):
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][-300:] if lines else "it is empty."
-
-
-def _gpus() -> int:
-    """NVIDIA devices of this machine."""
-    return sum(1 for device in Path("/dev").glob("nvidia[0-9]*"))
