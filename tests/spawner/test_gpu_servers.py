@@ -6,14 +6,13 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_app import Gateway, gateway_app
-from naas_local.iam import EmbeddedIam, embedded_iam
+from gateway_app import Gateway
 from spawner_stack import HubUnderTest, LauncherProcess, hub_in, wait_for
 
 pytestmark = pytest.mark.server
@@ -26,18 +25,6 @@ PROFILES = [
     {"slug": "far", "name": "Far", "gpu": [{"name": "far", "default": True}]},
     {"slug": "none", "name": "None", "gpu": [{"name": "B200", "default": True}]},
 ]
-
-
-@pytest.fixture(scope="module")
-def iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedIam]:
-    with embedded_iam(tmp_path_factory.mktemp("iam")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, iam: EmbeddedIam) -> Iterator[Gateway]:
-    with gateway_app(tmp_path_factory.mktemp("gateway"), iam) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -165,15 +152,9 @@ def test_without_a_gateway_there_are_no_gpus(own_launcher: LauncherProcess, tmp_
 
 
 def test_what_the_machine_has_is_found(
-    own_launcher: LauncherProcess, tmp_path: Path, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    own_launcher: LauncherProcess, tmp_path: Path, gateway: Gateway, nvidia_smi: Callable[[str], None]
 ) -> None:
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "nvidia-smi").write_text(
-        "#!/bin/sh\necho 'GPU 0: Tesla T4 (UUID: GPU-33333333-d268-c3f3-1b07-005d5ae1dc3f)'\n"
-    )
-    (programs / "nvidia-smi").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    nvidia_smi("#!/bin/sh\necho 'GPU 0: Tesla T4 (UUID: GPU-33333333-d268-c3f3-1b07-005d5ae1dc3f)'\n")
     profile = {"slug": "t4", "name": "T4", "gpu": [{"name": "Tesla T4", "default": True}]}
     token = str(gateway.log.with_name("hub-token"))
     settings = {"profiles": [profile], "gateway_url": gateway.url, "gateway_token_file": token}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,22 +112,9 @@ def test_indexes_of_two_nodes_are_two_devices() -> None:
 # The program
 
 
-@pytest.fixture
-def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts a program in the place of `nvidia-smi`."""
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-
-    def put(content: str) -> None:
-        path = tmp_path / "nvidia-smi"
-        path.write_text(content)
-        path.chmod(0o755)
-
-    return put
-
-
 @pytest.mark.asyncio
-async def test_it_is_asked_for_its_list(smi: Callable[[str], None]) -> None:
-    smi(f'#!/bin/sh\n[ "$1" = -L ] && cat <<X\n{A100_SLICED}X\n')
+async def test_it_is_asked_for_its_list(nvidia_smi: Callable[[str], None]) -> None:
+    nvidia_smi(f'#!/bin/sh\n[ "$1" = -L ] && cat <<X\n{A100_SLICED}X\n')
     assert [device.slice for device in await Nvidia().devices()] == ["3g.20gb", "1g.5gb", "1g.5gb+me", "1c.3g.20gb"]
 
 
@@ -139,22 +125,22 @@ async def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 @pytest.mark.asyncio
-async def test_a_driver_that_fails_is_said(smi: Callable[[str], None]) -> None:
-    smi("#!/bin/sh\necho NVIDIA-SMI has failed because it could not communicate with the driver.\nexit 9\n")
+async def test_a_driver_that_fails_is_said(nvidia_smi: Callable[[str], None]) -> None:
+    nvidia_smi("#!/bin/sh\necho NVIDIA-SMI has failed because it could not communicate with the driver.\nexit 9\n")
     with pytest.raises(Unavailable, match="ended with code 9: NVIDIA-SMI has failed"):
         await Nvidia().devices()
 
 
 @pytest.mark.asyncio
-async def test_a_program_that_cannot_be_run_is_said(smi: Callable[[str], None]) -> None:
-    smi("\x7fELF nonsense")
+async def test_a_program_that_cannot_be_run_is_said(nvidia_smi: Callable[[str], None]) -> None:
+    nvidia_smi("\x7fELF nonsense")
     with pytest.raises(Unavailable, match="cannot be run"):
         await Nvidia().devices()
 
 
 @pytest.mark.asyncio
-async def test_a_driver_that_hangs_is_ended_and_said(smi: Callable[[str], None], tmp_path: Path) -> None:
-    smi(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+async def test_a_driver_that_hangs_is_ended_and_said(nvidia_smi: Callable[[str], None], tmp_path: Path) -> None:
+    nvidia_smi(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
     with pytest.raises(Unavailable, match=r"did not answer within 0\.5 s"):
         await Nvidia().devices(0.5)
     wait_for(lambda: not _runs(tmp_path / "pid"), "the end of the program", 5)

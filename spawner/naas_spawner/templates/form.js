@@ -79,8 +79,9 @@
     for (const button of all("[data-tell]")) {
       const { tell, count } = button.dataset;
       button.hidden = !lacks(tell, count);
-      button.disabled = watched.has(tell);
-      if (button.disabled) button.textContent = form.dataset.waiting;
+      if (!watched.has(tell)) continue;
+      button.setAttribute("aria-disabled", "true"); // it keeps the focus, and so its new text is read out
+      button.textContent = form.dataset.waiting;
     }
     for (const button of all("[data-again]")) button.disabled = lacks(button.dataset.again, button.dataset.count);
   }
@@ -98,7 +99,10 @@
     for (const [flavour, { count, label }] of watched) {
       if (!(flavour in gpus) || lacks(flavour, count)) continue;
       watched.delete(flavour);
-      for (const button of all(`[data-tell="${CSS.escape(flavour)}"]`)) button.textContent = label;
+      for (const button of all(`[data-tell="${CSS.escape(flavour)}"]`)) {
+        button.removeAttribute("aria-disabled");
+        button.textContent = label;
+      }
       const sentence = fill(form.dataset.freed, { flavour });
       document.title = `● ${sentence}`;
       for (const place of all("#n-short")) write(place, sentence);
@@ -123,7 +127,7 @@
 
   form.addEventListener("click", (event) => {
     const button = event.target.closest("[data-tell]");
-    if (!button) return;
+    if (!button || watched.has(button.dataset.tell)) return;
     watched.set(button.dataset.tell, { count: button.dataset.count, label: button.textContent });
     if ("Notification" in window && Notification.permission === "default") Notification.requestPermission();
     showGpus();
