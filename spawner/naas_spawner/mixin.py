@@ -289,7 +289,6 @@ class NaasSpawnerMixin(LoggingConfigurable):
         except BaseException as error:
             progress.close(succeeded=False)
             await self._give_up_storage()
-            await self._return_gpus()
             if not isinstance(error, NaasError):
                 if isinstance(error, Exception):
                     await self.add_reason(
@@ -322,7 +321,10 @@ class NaasSpawnerMixin(LoggingConfigurable):
         self.pool.changed()
 
     async def _return_gpus(self) -> None:
-        """Give back what this server has; while the gateway does not answer, it takes it back by itself later."""
+        """Give back what this server has, when its processes have ended (the hub stops a failed start, too).
+
+        While the gateway does not answer it is not told; it takes the devices back by itself later.
+        """
         has_lease, self._has_lease, self.gpu_devices = self._has_lease, False, ()
         if not has_lease:
             return

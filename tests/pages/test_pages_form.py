@@ -11,7 +11,7 @@ from naas_client.models import Capability, GpuState
 from naas_client.settings import GroupSection
 from naas_spawner.form import FormPage, render_options_form
 from naas_spawner.options import KEYS, from_form, validate_options
-from naas_spawner.profiles import Profile
+from naas_spawner.profiles import GpuFlavour, Profile
 
 GIB = 2**30
 EVIL = '"><script>alert(1)</script>'
@@ -270,6 +270,7 @@ class TestHostileText:
             {"profiles": [STANDARD, LOCKED.model_copy(update={"name": EVIL, "groups": [EVIL]})]},
             {"profiles": [STANDARD.model_copy(update={"images": [STANDARD.images[0].model_copy(update={"name": EVIL, "image": EVIL})]})]},
             {"profiles": [STANDARD.model_copy(update={"gpu": [STANDARD.gpu[0].model_copy(update={"name": EVIL})]})]},
+            {"profiles": [STANDARD.model_copy(update={"gpu": [GpuFlavour.model_construct(name=EVIL, default=True)]})], "gpus": []},
             {"profiles": [STANDARD.model_copy(update={"image_pattern": {"users/naas": EVIL}})]},
             {"profiles": [STANDARD.model_copy(update={"groups": [EVIL]})], "groups": [EVIL]},
             {"user": EVIL},

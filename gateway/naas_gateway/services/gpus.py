@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 GRACE = 60.0
 """Seconds that a lease outlives the last sign of its server: the hub's list of servers may be a little older than the lease."""
 
+SKEW = 10.0
+"""Seconds that the clocks of hub and gateway may differ."""
+
 _LOCK = 7_166_183_003
 """PostgreSQL advisory lock: the table is changed by one transaction at a time, as on SQLite. It is held for milliseconds."""
 
@@ -68,13 +71,12 @@ class Gpus:
                 if not held:
                     raise Conflict(_none_free(of_flavour, wanted), code="gpu-none-free")
                 for row in held:
-                    row.username, row.server, row.since = name, wanted.server, now
+                    row.username, row.server = name, wanted.server
                 _note(session, "hub", "gpu.lease", held)
             for row in held:
-                row.renewed_at = now
-            since = min(row.since or now for row in held)
+                row.since = row.renewed_at = now
             devices = [row.device for row in held]
-            return GpuLease(node=held[0].node, flavour=wanted.flavour, devices=devices, since=since)
+            return GpuLease(node=held[0].node, flavour=wanted.flavour, devices=devices, since=now)
 
     async def release(self, name: str, server: str) -> None:
         """Take back what a server has; nothing to take back is no error."""
@@ -87,16 +89,20 @@ class Gpus:
         async with self._database.read() as session:
             if not await session.scalar(select(GpuDeviceRow.device).where(GpuDeviceRow.username.is_not(None)).limit(1)):
                 return
-        now, alive = utcnow(), {(server.username, server.server) for server in running}
+        now, alive = utcnow(), {(server.username, server.server): server.started for server in running}
         gone: defaultdict[tuple[str, str], list[GpuDeviceRow]] = defaultdict(list)
         async with self._changing() as session:
             for row in await _rows(session):
                 if row.username is None or row.server is None or row.renewed_at is None:
                     continue
-                if (row.username, row.server) in alive:
+                holder = (row.username, row.server)
+                started = alive.get(holder)
+                if started is not None and row.since is not None and row.since < started - seconds(SKEW):
+                    gone[holder].append(row)  # of an earlier start, which a crashed hub forgot
+                elif holder in alive:
                     row.renewed_at = now
                 elif row.renewed_at < now - seconds(GRACE):
-                    gone[row.username, row.server].append(row)
+                    gone[holder].append(row)
             for held in gone.values():
                 await _take_back(session, audit.GATEWAY, held, "server-gone")
         for name, server in gone:

@@ -40,7 +40,8 @@
   // GPUs: what is free changes while the page is open. The page is fetched again and tells it in `data-gpus`, flavour → line.
   const LOOK = 15_000;
   const watched = new Map();
-  let gpus = JSON.parse(form.dataset.gpus ?? "{}");
+  const read = (text) => Object.assign(Object.create(null), JSON.parse(text ?? "{}"));
+  let gpus = read(form.dataset.gpus);
   let asked = performance.now();
   let loaded = asked;
   const fill = (pattern, values) => pattern.replace(/\{(\w+)\}/g, (_, key) => values[key]);
@@ -116,7 +117,7 @@
       const answer = await fetch(location.pathname, { redirect: "error" });
       const page = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("naas-form");
       if (!page?.dataset.gpus || form.dataset.sent) return;
-      gpus = JSON.parse(page.dataset.gpus);
+      gpus = read(page.dataset.gpus);
       loaded = performance.now();
       update();
       tellFreed();
