@@ -11,16 +11,15 @@ from typing import Any, ClassVar
 from jupyterhub.spawner import SpawnException
 from naas_client.errors import InvalidInput, NaasError
 from naas_client.gateway import API_PATH, GatewayClient
-from naas_client.models import Capability, GpuRequest, GpuState, StopReason, StoragePlan
+from naas_client.models import Capability, StopReason, StoragePlan
 from naas_client.settings import GroupSection, Section, read_secret
 from naas_client.settings import validate as check_section
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, List, TraitError, Unicode, default, validate
-from traitlets.config import LoggingConfigurable
 
 from naas_spawner import phases
 from naas_spawner.form import FormPage, render_options_form, request_language
-from naas_spawner.gpus import GpuPool, GpuSource, GpuSources
+from naas_spawner.leases import GpuLeases
 from naas_spawner.options import Choice, from_form, validate_options
 from naas_spawner.phases import Phase, Progress, UsualTimes
 from naas_spawner.profiles import Profile, Profiles, default_profiles, opens
@@ -36,11 +35,7 @@ class _ProfilesOnly(Section):
     profiles: Profiles
 
 
-class _GpusOnly(Section):
-    gpus: GpuSources
-
-
-class NaasSpawnerMixin(LoggingConfigurable):
+class NaasSpawnerMixin(GpuLeases):
     """Put it before a spawner class. The subclass gives `place`, `launch`, `connect_folders`, `end_server`, `release_storage`."""
 
     phases: ClassVar[tuple[Phase, ...]] = (
@@ -52,7 +47,6 @@ class NaasSpawnerMixin(LoggingConfigurable):
         phases.LAB,
     )
     usual: ClassVar[UsualTimes] = UsualTimes()
-    pool: ClassVar[GpuPool] = GpuPool()
 
     profiles = List(
         help="""
@@ -60,15 +54,6 @@ class NaasSpawnerMixin(LoggingConfigurable):
 
         A list of `naas_spawner.profiles.Profile`, or of mappings with the same keys (see `naas config schema`, key `profiles`).
         Bad entries are refused with the path of each mistake. Example: `[{"slug": "standard", "name": "Standard", "cores": [1, 2]}]`.
-        """
-    ).tag(config=True)
-
-    gpus = List(
-        help="""
-        Which GPUs, or slices of them, servers can be given: `naas_spawner.gpus.GpuSource`s, or mappings with the same keys (see
-        `naas config schema`, key `gpus`).
-
-        Empty: all that `nvidia-smi -L` finds in this machine, under its own names. A profile's `gpu` names a flavour.
         """
     ).tag(config=True)
 
@@ -127,12 +112,8 @@ class NaasSpawnerMixin(LoggingConfigurable):
 
     choice = AnyTrait(None, allow_none=True, help="The `naas_spawner.options.Choice` of the start that runs or ran.")
 
-    gpu_devices: tuple[str, ...] = ()
-    """The GPUs that this server has to itself: UUIDs or indexes, for ``CUDA_VISIBLE_DEVICES`` or a container's device request."""
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._has_lease = False
         self._last_good = dict(getattr(self.orm_spawner, "user_options", None) or {})
         self._storage: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
@@ -149,13 +130,6 @@ class NaasSpawnerMixin(LoggingConfigurable):
         """Mappings become profiles. Raises TraitError with the path of each mistake."""
         try:
             return check_section({"profiles": proposal.value}, _ProfilesOnly, type(self).__name__).profiles
-        except InvalidInput as error:
-            raise TraitError(error.message) from None
-
-    @validate("gpus")
-    def _check_gpus(self, proposal: Any) -> list[GpuSource]:
-        try:
-            return check_section({"gpus": proposal.value}, _GpusOnly, type(self).__name__).gpus
         except InvalidInput as error:
             raise TraitError(error.message) from None
 
@@ -190,12 +164,6 @@ class NaasSpawnerMixin(LoggingConfigurable):
             gpus=await self.gpu_states(),
         )
         return render_options_form(page)
-
-    async def gpu_states(self) -> list[GpuState] | None:
-        """What is free of the site's GPUs; None when it is not known, or when no profile has any."""
-        if not self.gateway_url or not any(profile.gpu for profile in self.profiles):
-            return None
-        return await self.pool.states(self.gpus, self._gateway)
 
     @property
     def last_choice(self) -> Choice | None:
@@ -281,7 +249,7 @@ class NaasSpawnerMixin(LoggingConfigurable):
         try:
             progress.begin(phases.PLACE)
             await self.place()
-            await self._take_gpus()
+            await self.take_gpus()
             progress.end(phases.PLACE)
             self._storage = asyncio.create_task(self._start_storage(progress))
             url: str = await self.launch(progress)
@@ -300,40 +268,6 @@ class NaasSpawnerMixin(LoggingConfigurable):
         self._was_up = True
         progress.close(succeeded=True)
         return url
-
-    @property
-    def gpu_node(self) -> str | None:
-        """For subclasses: the machine that `place` chose, whose GPUs can be used; empty: the hub's, None: any."""
-        return ""
-
-    async def _take_gpus(self) -> None:
-        """Have the gateway give this server the GPUs of its profile. Raises NaasError with a sentence when there are none."""
-        choice: Choice = self.choice
-        if choice.gpu is None:
-            return
-        if not self.gateway_url:
-            raise InvalidInput("This site gives out no GPUs. Choose another profile.", code="gpu")
-        await self.pool.report(self.gpus, self._gateway)
-        wanted = GpuRequest(server=self.name, flavour=choice.gpu.name, count=choice.gpu.count, node=self.gpu_node)
-        self._has_lease = True  # already now: an answer may be lost on its way
-        async with self._gateway() as gateway:
-            self.gpu_devices = tuple((await gateway.lease_gpus(self.user.name, wanted)).devices)
-        self.pool.changed()
-
-    async def _return_gpus(self) -> None:
-        """Give back what this server has, when its processes have ended (the hub stops a failed start, too).
-
-        While the gateway does not answer it is not told; it takes the devices back by itself later.
-        """
-        has_lease, self._has_lease, self.gpu_devices = self._has_lease, False, ()
-        if not has_lease:
-            return
-        try:
-            async with self._gateway() as gateway:
-                await gateway.release_gpus(self.user.name, self.name)
-        except NaasError as error:
-            self.log.warning("The GPUs of %s are not given back yet: %s", self._log_name, error.message)
-        self.pool.changed()
 
     async def _start_storage(self, progress: Progress) -> None:
         """Bucket, then folders; whatever goes wrong is said, not raised."""
@@ -397,14 +331,14 @@ class NaasSpawnerMixin(LoggingConfigurable):
         await self._give_up_storage()
         await self.drain(0 if now else self.drain_limit)
         await self.end_server(now)
-        await self._return_gpus()
+        await self.return_gpus()
         await self.release_storage()
 
     async def run_post_stop_hook(self) -> None:
         """After every end, also one that nobody asked for: GPUs and storage are let go, and the person learns why."""
         was_up, self._was_up = self._was_up, False
         await self._give_up_storage()
-        await self._return_gpus()
+        await self.return_gpus()
         try:
             await self.release_storage()
         except NaasError as error:
@@ -417,24 +351,6 @@ class NaasSpawnerMixin(LoggingConfigurable):
     async def explain_end(self) -> tuple[str, str]:
         """Code and sentence for a server that ended by itself."""
         return "error", "Your server ended by itself. Files in your folders are kept; start it again to go on."
-
-    # What a restarted hub finds again
-
-    def get_state(self) -> dict[str, Any]:
-        """What a restarted hub needs to know of the server."""
-        state: dict[str, Any] = super().get_state()
-        return {**state, "gpus": list(self.gpu_devices)} if self.gpu_devices else state
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take over what another run of the hub knew of the server."""
-        super().load_state(state)
-        self.gpu_devices = tuple(state.get("gpus", ()))
-        self._has_lease = bool(self.gpu_devices)
-
-    def clear_state(self) -> None:
-        """Forget the server."""
-        super().clear_state()
-        self.gpu_devices = ()
 
     # What a subclass gives
 

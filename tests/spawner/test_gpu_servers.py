@@ -68,24 +68,27 @@ def test_twenty_people_at_once_and_seven_slices(hub: HubUnderTest, gateway: Gate
     people = [f"user-{number}" for number in range(20)]
     with ThreadPoolExecutor(20) as pool:
         answers = dict(zip(people, pool.map(lambda name: hub.start(name, {"profile": "slice"}), people), strict=True))
-    lucky = [name for name, answer in answers.items() if answer.status_code in {201, 202}]
-    refused = [answers[name] for name in people if name not in lucky]
-    assert len(lucky) == 7
-    assert [answer.status_code for answer in refused] == [409] * 13
-    for answer in refused:
-        assert re.search(
-            rf"All 7 GPUs “{SLICE}” are in use, the longest since .* UTC\. Try again later, or choose another profile\.",
-            answer.json()["message"],
+    for name in people:
+        wait_for(
+            lambda name=name: not (s := hub.server(name)) or s["ready"], f"the start of {name}'s server is over", 180
         )
-    for name in lucky:
-        wait_for(lambda name=name: (s := hub.server(name)) and s["ready"], f"{name}'s server is ready")
+    lucky = [name for name in people if hub.server(name)]
+    refused = [name for name in people if name not in lucky]
+    assert len(lucky) == 7
     assert sorted(visible_devices(hub, name) for name in lucky) == SLICES
-    assert not [name for name in people if name not in lucky and hub.server(name)]
+    sentence = (
+        rf"All 7 GPUs “{SLICE}” are in use, the longest since .* UTC\. Try again later, or choose another profile\."
+    )
+    for name in refused:
+        [reason] = gateway.hub.user_stop_reasons(name).items
+        assert reason.code == "gpu-none-free"
+        assert re.search(sentence, reason.message)
+        if answers[name].status_code != 202:  # the hub answers so when a start takes longer than a few seconds
+            assert answers[name].status_code == 409
+            assert re.search(sentence, answers[name].json()["message"])
     entries = json.loads((hub.data / "run" / "launcher.json").read_text())
     assert {entry["key"] for entry in entries if entry["kind"] == "server"} == set(lucky), "nothing else was started"
     assert free(gateway) == 0
-    unseen = gateway.hub.user_stop_reasons(next(n for n in people if n not in lucky)).items
-    assert [reason.code for reason in unseen] == ["gpu-none-free"]
 
 
 def test_a_server_without_a_gpu_sees_none(hub: HubUnderTest) -> None:
