@@ -127,11 +127,13 @@ def _gpu_line(state: GpuState | None, now: dt.datetime, _: Translator) -> GpuLin
     age = max(0, round((now - state.at).total_seconds()))
     if state.free:
         return GpuLine(state.free, _("{free} of {total} free", free=state.free, total=state.total), age=age)
-    since = f"{state.busy_since:%-d %b %H:%M} UTC" if state.busy_since else ""
-    why = _("All {total} are in use, the longest since {since}.", total=state.total, since=since)
-    if state.total == 1:
-        why = _("It is in use since {since}.", since=since)
-    return GpuLine(0, _("none free"), why if since else "", age)
+    why = ""
+    if state.busy_since:
+        since = f"{state.busy_since:%-d %b %H:%M} UTC"
+        why = _.plural(
+            "It is in use since {since}.", "All {n} are in use, the longest since {since}.", state.total, since=since
+        )
+    return GpuLine(0, _("none free"), why, age)
 
 
 def _ago(_: Translator, age: int) -> str:

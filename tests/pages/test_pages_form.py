@@ -233,6 +233,7 @@ class TestGpus:
         assert some.values("gpu:train") == ["slice"], "two whole ones are needed and one is free"
         none = form(profiles=profiles, gpus=[free("whole", 4, 1), free("slice", 7, 0)])
         assert none.values("profile") == ["standard"]
+        assert "2 × whole" in none.text
 
     def test_the_last_choice_rests_while_its_gpu_is_not_free(self) -> None:
         last = validate_options(PROFILES, ["users/naas"], {"gpu": "slice"})
