@@ -135,6 +135,7 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     c.Spawner.start_timeout = hub.start_timeout
     c.Spawner.http_timeout = hub.http_timeout
     ours.profiles = settings.profiles
+    ours.gpus = settings.gpus
     ours.data_dir = str(hub.data_dir)
     ours.first_uid = hub.first_uid
     ours.examples_dir = str(hub.examples_dir or "")

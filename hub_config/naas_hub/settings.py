@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from naas_client.errors import InvalidInput
 from naas_client.folders import HostFolders
 from naas_client.settings import HttpAddress, Section, SharedSettings, load, read_secret
 from naas_client.sizes import Size
+from naas_spawner.gpus import GpuSources
 from naas_spawner.profiles import Profiles, default_profiles
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 VERSION = importlib.metadata.version("jupyterhub-naas")
 
@@ -137,6 +138,22 @@ class SiteSettings(SharedSettings):
 
     hub: HubSection = Field(default_factory=HubSection)
     profiles: Profiles = Field(default_factory=default_profiles, description="what people may start, and who may")
+    gpus: GpuSources = Field(
+        default_factory=list,
+        description="which GPUs, or slices of them, servers can be given; empty: all that `nvidia-smi -L` finds in the hub's "
+        "machine, as flavours named after the MIG profile or the card",
+    )
+
+    @model_validator(mode="after")
+    def _flavours_exist(self) -> Self:
+        flavours = {source.flavour for source in self.gpus}
+        for profile in self.profiles if flavours else []:
+            if strange := next((gpu.name for gpu in profile.gpu if gpu.name not in flavours), None):
+                raise ValueError(
+                    f"the profile {profile.slug} has the GPU {strange!r}, and `gpus` has only: {', '.join(sorted(flavours))}. "
+                    "Add it there, or name another"
+                )
+        return self
 
 
 def secret_files(settings: SiteSettings) -> dict[str, Path | None]:

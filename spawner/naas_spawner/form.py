@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from naas_client.folders import GroupFolder, HostFolder
 from naas_client.languages import COOKIE, Translator, preferred
-from naas_client.models import Capability
+from naas_client.models import Capability, GpuState
 from naas_client.settings import GroupSection
 from naas_client.sizes import format_size
 
@@ -33,7 +33,7 @@ class FormPage:
 
     Parameters: ``last``, the choice of the last start, valid now (else None); ``join_url``, where to ask for a group that has no
     address of its own; ``usual_seconds``, profile slug → median duration of its starts in seconds; ``language``, see
-    `request_language`.
+    `request_language`; ``gpus``, what is free (None: not known, so nothing is said and nothing refused).
     """
 
     user: str
@@ -50,6 +50,17 @@ class FormPage:
     contact: str = ""
     usual_seconds: Mapping[str, float] = field(default_factory=dict)
     language: str = "en"
+    gpus: Sequence[GpuState] | None = None
+
+
+@dataclass(frozen=True)
+class GpuLine:
+    """What the page says about one flavour. ``age`` in seconds; ``why``: why none is free; empty while one is."""
+
+    free: int
+    text: str
+    why: str = ""
+    age: int | None = None
 
 
 def request_language(handler: Any) -> str:
@@ -64,16 +75,22 @@ def render_options_form(page: FormPage) -> str:
     """The HTML of the form's inside: what ``Spawner.options_form`` gives to JupyterHub. All names and texts are escaped."""
     translate = Translator(HERE, page.language)
     groups = set(page.groups)
+    lines = _gpu_lines(page, translate)
     allowed = allowed_profiles(page.profiles, groups)
-    chosen = _chosen(page, allowed)
+    startable = [profile for profile in allowed if not _none_free(lines, _needed_gpus(profile, groups))]
+    chosen = _chosen(page, startable)
     return _template().render(
         _=translate,
         page=page,
-        rows=[_Row(profile, groups, page, translate, chosen) for profile in page.profiles],
+        lines=lines,
+        gpus={name: asdict(line) for name, line in lines.items()},
+        rows=[_Row(profile, groups, page, translate, chosen, lines) for profile in page.profiles],
         chosen=chosen,
         AGAIN=AGAIN,
         NO_GPU=NO_GPU,
         size=format_size,
+        ago=lambda age: _ago(translate, age),
+        lacks=lambda gpu: _lacks(lines, gpu),
         describe=lambda choice: choice.describe(translate),
         contact_url=contact_url,
         join_url=lambda group: _join_url(page, group),
@@ -98,15 +115,71 @@ def _join_url(page: FormPage, group: str) -> str:
     return (note.join_url if note else "") or page.join_url
 
 
+def _gpu_lines(page: FormPage, translate: Translator) -> dict[str, GpuLine]:
+    """What to say about each flavour of the site's profiles; nothing while the counts are not known."""
+    if page.gpus is None:
+        return {}
+    known, now = {state.flavour: state for state in page.gpus}, dt.datetime.now(dt.UTC)
+    names = {flavour.name for profile in page.profiles for flavour in profile.gpu}
+    return {name: _gpu_line(known.get(name), now, translate) for name in sorted(names)}
+
+
+def _gpu_line(state: GpuState | None, now: dt.datetime, _: Translator) -> GpuLine:
+    if state is None or not state.total:
+        return GpuLine(0, _("none here now"), _("The site has no such GPU at the moment."))
+    age = max(0, round((now - state.at).total_seconds()))
+    if state.free:
+        return GpuLine(state.free, _("{free} of {total} free", free=state.free, total=state.total), age=age)
+    why = ""
+    if state.busy_since:
+        since = f"{state.busy_since:%-d %b %H:%M} UTC"
+        why = _.plural(
+            "It is in use since {since}.", "All {n} are in use, the longest since {since}.", state.total, since=since
+        )
+    return GpuLine(0, _("none free"), why, age)
+
+
+def _ago(_: Translator, age: int) -> str:
+    """An age in a few words; the page's script does the same."""
+    if age < 60:
+        return _("{n} s ago", n=age)
+    return _("{n} min ago", n=age // 60) if age < 3600 else _("{n} h ago", n=age // 3600)
+
+
+def _lacks(lines: Mapping[str, GpuLine], gpu: GpuFlavour | None) -> bool:
+    """Whether it is known that there are not as many free as a server needs."""
+    return gpu is not None and gpu.name in lines and lines[gpu.name].free < gpu.count
+
+
+def _needed_gpus(profile: Profile, groups: Collection[str]) -> list[GpuFlavour]:
+    """Where every server of a profile has a GPU, the flavours that a person may choose from, the default first."""
+    opened = [flavour for flavour in profile.gpu if opens(flavour.groups, groups)]
+    needed = any(flavour.default for flavour in opened)
+    return sorted(opened, key=lambda flavour: not flavour.default) if needed else []
+
+
+def _none_free(lines: Mapping[str, GpuLine], needed: Sequence[GpuFlavour]) -> bool:
+    return bool(needed) and all(_lacks(lines, flavour) for flavour in needed)
+
+
 class _Row:
     """A profile as one person sees it; the template reads the attributes."""
 
     def __init__(
-        self, profile: Profile, groups: set[str], page: FormPage, translate: Translator, chosen: Profile | None
+        self,
+        profile: Profile,
+        groups: set[str],
+        page: FormPage,
+        translate: Translator,
+        chosen: Profile | None,
+        lines: Mapping[str, GpuLine],
     ) -> None:
         self.profile = profile
         self.groups = groups
         self.translate = translate
+        self.lines = lines
+        self.needed_gpus = _needed_gpus(profile, groups)
+        self.none_free = _none_free(lines, self.needed_gpus)
         self.locked = not opens(profile.groups, groups)
         self.checked = profile is chosen
         self.given_by = next((group for group in profile.groups if group in groups), "")
@@ -148,16 +221,18 @@ class _Row:
         return [(flavour, opens(flavour.groups, self.groups)) for flavour in self.profile.gpu]
 
     @property
-    def gpu(self) -> str:
-        """Name of the flavour chosen when the page opens, or ``NO_GPU``."""
-        if self.last:
-            return self.last.gpu.name if self.last.gpu else NO_GPU
-        return self.fixed_gpu or NO_GPU
+    def needed_counts(self) -> dict[str, int]:
+        """Flavour → devices, of which a server of the profile must have one."""
+        return {flavour.name: flavour.count for flavour in self.needed_gpus}
 
     @property
-    def fixed_gpu(self) -> str:
-        """The flavour that every server of the profile has."""
-        return next((flavour.name for flavour, opened in self.gpus if flavour.default and opened), "")
+    def gpu(self) -> str:
+        """Name of the flavour chosen when the page opens, or ``NO_GPU``: the last one or the default, if one is free."""
+        last = [self.last.gpu] if self.last and self.last.gpu else []
+        wanted = [*last, *self.needed_gpus]
+        free = next((flavour for flavour in wanted if not _lacks(self.lines, flavour)), None)
+        chosen = free or next(iter(self.needed_gpus), None)
+        return chosen.name if chosen else NO_GPU
 
     @property
     def span(self) -> str:

@@ -71,12 +71,7 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
                 "Servers on this machine use the installed software; images need a container spawner. Choose another image.",
                 code="image",
             )
-        if choice.gpu and choice.gpu.count > (found := _gpus()):
-            raise InvalidInput(
-                f"This machine has {found or 'no'} GPU; the profile {choice.profile.name} needs {choice.gpu.count}. "
-                "Choose another profile.",
-                code="gpu",
-            )
+        super().check_choice(choice)
 
     async def place(self) -> None:
         """Also give the server a port."""
@@ -142,9 +137,7 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
         env["JUPYTER_CONFIG_PATH"] = str(CONFIG) if self._uid is None else f"{SHARED_CONFIG}:{CONFIG}"
         env["JUPYTER_RUNTIME_DIR"] = str(self.run_folder / "runtime")
         env["NAAS_STORAGE_RUN"] = str(self.run_folder)
-        if self.choice is not None:
-            count = self.choice.gpu.count if self.choice.gpu else 0
-            env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, range(count)))
+        env["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpu_devices)
         return env
 
     def _person_env(self) -> dict[str, str]:
@@ -229,8 +222,3 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
                 return ""
             file.seek(max(0, found.st_size - TAIL))
             return redact(file.read(TAIL).decode(errors="replace"))
-
-
-def _gpus() -> int:
-    """NVIDIA devices of this machine."""
-    return sum(1 for device in Path("/dev").glob("nvidia[0-9]*"))

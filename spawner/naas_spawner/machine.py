@@ -13,10 +13,11 @@ from naas_client.models import StoragePlan
 from naas_client.names import is_hub_name
 from traitlets import Bool, Float, Integer, Unicode, default
 
-from naas_spawner import phases
+from naas_spawner import nvidia, phases
 from naas_spawner.agent import Agent, AgentHost, Person, describe_trouble
 from naas_spawner.host import HostPlaces, host_places
 from naas_spawner.mixin import NaasSpawnerMixin
+from naas_spawner.options import Choice
 from naas_spawner.phases import Progress
 from naas_spawner.uids import Uids, make_folder
 
@@ -138,6 +139,14 @@ class NaasMachineSpawner(NaasSpawnerMixin):
             progress.end(phases.PLACE, " ".join(self._host.troubles), "degraded")
 
     # The server
+
+    def check_choice(self, choice: Choice) -> None:
+        """Refuse a GPU where there can be none."""
+        if choice.gpu and not self.gpus and nvidia.program() is None:
+            raise InvalidInput(
+                f"This machine has no GPU; the profile {choice.profile.name} needs one. Choose another profile.",
+                code="gpu",
+            )
 
     def person_env(self, home: Path, path: str) -> dict[str, str]:
         """Who the person is. Parameters: ``path``, the world's PATH."""

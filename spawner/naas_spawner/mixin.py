@@ -17,10 +17,10 @@ from naas_client.settings import GroupSection, Section, read_secret
 from naas_client.settings import validate as check_section
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, List, TraitError, Unicode, default, validate
-from traitlets.config import LoggingConfigurable
 
 from naas_spawner import phases
 from naas_spawner.form import FormPage, render_options_form, request_language
+from naas_spawner.leases import GpuLeases
 from naas_spawner.options import Choice, from_form, validate_options
 from naas_spawner.phases import Phase, Progress, UsualTimes
 from naas_spawner.profiles import Profile, Profiles, default_profiles, opens
@@ -40,7 +40,7 @@ class _HostFoldersOnly(Section):
     host_folders: HostFolders
 
 
-class NaasSpawnerMixin(LoggingConfigurable):
+class NaasSpawnerMixin(GpuLeases):
     """Put it before a spawner class. The subclass gives `place`, `launch`, `connect_folders`, `end_server`, `release_storage`."""
 
     phases: ClassVar[tuple[Phase, ...]] = (
@@ -200,6 +200,7 @@ class NaasSpawnerMixin(LoggingConfigurable):
             contact=self.contact,
             usual_seconds={p.slug: s for p in self.profiles if (s := self.usual.median(p.slug)) is not None},
             language=request_language(self.handler),
+            gpus=await self.gpu_states(),
         )
         return render_options_form(page)
 
@@ -288,6 +289,7 @@ class NaasSpawnerMixin(LoggingConfigurable):
         try:
             progress.begin(phases.PLACE)
             await self.place()
+            await self.take_gpus()
             progress.end(phases.PLACE)
             self._storage = asyncio.create_task(self._start_storage(progress))
             url: str = await self.launch(progress)
@@ -371,12 +373,14 @@ class NaasSpawnerMixin(LoggingConfigurable):
         await self._give_up_storage()
         await self.drain(0 if now else self.drain_limit)
         await self.end_server(now)
+        await self.return_gpus()
         await self.release_storage()
 
     async def run_post_stop_hook(self) -> None:
-        """After every end, also one that nobody asked for: the storage is let go, and the person learns why."""
+        """After every end, also one that nobody asked for: GPUs and storage are let go, and the person learns why."""
         was_up, self._was_up = self._was_up, False
         await self._give_up_storage()
+        await self.return_gpus()
         try:
             await self.release_storage()
         except NaasError as error:

@@ -74,7 +74,7 @@ class ImageChoice(Section):
 class GpuFlavour(Section):
     """A GPU, or a slice of one, that a profile can add to a server."""
 
-    name: Text = Field(examples=["A100 slice 1g.10gb"])
+    name: Text = Field(description="a flavour of `gpus`", examples=["A100 slice 1g.10gb"])
     groups: list[str] = Field(
         default_factory=list, description="who may use it; empty: everyone who may use the profile"
     )

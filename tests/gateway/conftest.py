@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import postgres
 import pytest
+import pytest_asyncio
 from gateway_app import Gateway, HubStandIn, gateway_app
+from naas_gateway.db.engine import Database
+from naas_gateway.db.migrate import migrate
 from naas_local.iam import EmbeddedIam, embedded_iam
+from sqlalchemy import text
 from waiting import wait_for
 
 SCRATCH, OBJECT = "scratch", "object"
@@ -45,3 +50,33 @@ def signed_in(gateway: Gateway) -> Gateway:
     for name in ("alice", "bob", "carol", "dana"):
         gateway.sign_in(name)
     return gateway
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    if reason := postgres.missing():
+        pytest.skip(reason)
+    with postgres.postgres() as url:
+        yield url
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite'}"
+    found: str = request.getfixturevalue("postgres_url")
+    database = Database(found)
+    async with database.write() as session:
+        await session.execute(text("DROP SCHEMA public CASCADE"))
+        await session.execute(text("CREATE SCHEMA public"))
+    await database.close()
+    return found
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    found = Database(database_url)
+    await migrate(found)
+    yield found
+    await found.close()

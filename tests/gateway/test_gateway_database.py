@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import postgres
 import pytest
 import pytest_asyncio
 from alembic.autogenerate import compare_metadata
@@ -28,35 +27,6 @@ from naas_gateway.services.grants import ACTIVE, ENDED, Grants, Stored
 from sqlalchemy import select, text, update
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    if reason := postgres.missing():
-        pytest.skip(reason)
-    with postgres.postgres() as url:
-        yield url
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite'}"
-    found: str = request.getfixturevalue("postgres_url")
-    database = Database(found)
-    async with database.write() as session:
-        await session.execute(text("DROP SCHEMA public CASCADE"))
-        await session.execute(text("CREATE SCHEMA public"))
-    await database.close()
-    return found
-
-
-@pytest_asyncio.fixture
-async def database(url: str) -> AsyncIterator[Database]:
-    found = Database(url)
-    await migrate(found)
-    yield found
-    await found.close()
 
 
 @pytest_asyncio.fixture
@@ -93,8 +63,8 @@ async def test_migrations_make_exactly_the_tables_of_the_code(database: Database
 
 
 @pytest.mark.asyncio
-async def test_migrations_can_run_at_once_and_again(url: str) -> None:
-    several = [Database(url) for _ in range(3)]
+async def test_migrations_can_run_at_once_and_again(database_url: str) -> None:
+    several = [Database(database_url) for _ in range(3)]
     await asyncio.gather(*(migrate(database) for database in several))
     await migrate(several[0])
     await several[0].check()

@@ -56,6 +56,15 @@ def test_the_defaults_are_a_whole_site() -> None:
         ({"profiles": []}, "profiles", "at least 1 item"),
         ({"profiles": [{"slug": "a"}]}, "profiles.0.name", "missing"),
         ({"profiles": [{"slug": "a", "name": "A", "core": 1}]}, "profiles.0.core", "unknown key"),
+        ({"gpus": [{"flavour": "A100"}]}, "gpus.0", "either `discover` or `devices`"),
+        ({"gpus": [{"flavour": "A100", "discover": "x", "node": "gpu1"}]}, "gpus.0", "only the hub's own machine"),
+        ({"gpus": [{"flavour": "A100", "devices": ["GPU-1", "GPU-1"]}]}, "gpus", "GPU-1 occurs twice"),
+        ({"gpus": [{"flavour": "A100", "devices": ["0,1"]}]}, "gpus.0.devices.0", "match pattern"),
+        (
+            {"gpus": [{"flavour": "T4", "discover": "T4"}]},
+            "(top)",
+            "gpu-full has the GPU 'A100 80 GB', and `gpus` has only: T4",
+        ),
         ({"site": {"links": [{"title": "x", "url": "javascript:alert(1)"}]}}, "site.links.0.url", "starts with http"),
     ],
 )

@@ -72,6 +72,15 @@ SETTINGS: dict[str, Any] = {
             "gpu": [{"name": "A100 1g.10gb"}, {"name": "A100 7g.80gb", "groups": ["users/ml-infn"]}],
         },
         {
+            "slug": "gpu-train",
+            "name": "Training",
+            "description": "PyTorch with a slice of an A100 of its own",
+            "groups": ["developers"],
+            "cores": [4],
+            "memory": ["24G"],
+            "gpu": [{"name": "A100 3g.40gb", "default": True}],
+        },
+        {
             "slug": "gpu-full",
             "name": "GPU full",
             "description": "A whole A100 with 80 GiB",

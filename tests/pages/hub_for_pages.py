@@ -2,6 +2,7 @@
 
 ``PAGES_HUB`` names a JSON file: ports, data folder, and ``script``, a file (a JSON document a line) in which the test says when a
 step of a start is over: ``{"place": ""}``, ``{"folders": "trouble or nothing"}``, ``{"image": ""}``; ``{"fail": "sentence"}`` ends it.
+``{"gpus": [GpuState, …]}`` is what the gateway would say of GPUs, the last one counts.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from jupyterhub.handlers import BaseHandler
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 from naas_authenticator.refusal import NotAdmitted, open_groups, page_context
 from naas_client.errors import Unavailable
-from naas_client.models import Claims, StopReason, StoragePlan
+from naas_client.models import Claims, GpuState, StopReason, StoragePlan
 from naas_client.settings import validate
 from naas_hub import pages
 from naas_hub.settings import SiteSettings
@@ -58,6 +59,11 @@ class ScriptedSpawner(NaasSpawnerMixin, SimpleLocalProcessSpawner):
 
     def get_args(self):
         return []
+
+    async def gpu_states(self):
+        documents = map(json.loads, SCRIPT.read_text().splitlines())  # noqa: ASYNC240 - a small local file
+        told = [document["gpus"] for document in documents if "gpus" in document]
+        return [GpuState.model_validate(state) for state in told[-1]] if told else None
 
     async def prepare_storage(self):
         return StoragePlan(folders=[{"name": self.user.name, "bucket": self.user.name}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -132,7 +133,7 @@ def test_the_summary_follows_and_the_impossible_is_off(page: Any) -> None:
     assert page.get_by_role("radio", name="16 GiB", exact=True).is_disabled()
     summary.get_by_text("2 cores, 8 GiB").wait_for()
     page.get_by_role("radio", name="GPU slice").check()
-    assert page.get_by_label("GPU", exact=True).is_visible()
+    assert page.get_by_role("combobox", name="GPU", exact=True).is_visible()
     assert not page.get_by_label("Image").first.is_visible()
 
 
@@ -160,3 +161,68 @@ def test_a_note_about_a_stop_can_be_hidden_for_good(chromium: Any, hub: Any) -> 
     page.goto("/hub/home")
     assert not note.is_visible()
     context.close()
+
+
+def gpu(flavour: str, total: int, free: int, age: float = 20) -> dict[str, Any]:
+    """What the gateway says about a flavour; the longest lease began three hours ago."""
+    now = dt.datetime.now(dt.UTC)
+    busy = {"busy_since": (now - dt.timedelta(hours=3)).isoformat()} if free < total else {}
+    return {
+        "flavour": flavour,
+        "total": total,
+        "free": free,
+        "at": (now - dt.timedelta(seconds=age)).isoformat(),
+        **busy,
+    }
+
+
+SLICE, LARGE = "A100 1g.10gb", "A100 3g.40gb"
+
+
+def test_free_gpus_are_said_with_their_age(page: Any, hub: Any) -> None:
+    hub.tell({"gpus": [gpu(SLICE, 7, 3), gpu(LARGE, 2, 1, age=150)]})
+    page.goto("/hub/spawn")
+    page.get_by_role("radio", name=re.compile(r"Training.*1 of 2 free · 2 min ago")).check()
+    page.get_by_role("radio", name="GPU slice").check()
+    page.get_by_role("combobox", name="GPU", exact=True).select_option(SLICE)
+    page.get_by_text(re.compile(r"^3 of 7 free · 2\d s ago$")).wait_for()
+    assert serious(page) == []
+
+
+def test_where_none_is_free_the_row_says_so_before_start_and_wakes_when_one_is(page: Any, hub: Any) -> None:
+    page.clock.install()
+    hub.tell({"gpus": [gpu(SLICE, 7, 0), gpu(LARGE, 2, 0)]})
+    page.goto("/hub/spawn")
+    training = page.get_by_role("radio", name="Training")
+    assert training.is_disabled()
+    page.get_by_text(re.compile(r"^All 2 are in use, the longest since .* UTC\.$")).wait_for()
+    page.get_by_role("radio", name="GPU slice").check()
+    assert page.get_by_role("option", name=f"{SLICE} (none free)").is_disabled()
+    page.get_by_role("button", name="Tell me when one is free").first.click()
+    page.get_by_role("button", name="You will be told here. Keep this page open.").wait_for()
+    assert serious(page) == []
+    page.set_viewport_size(PHONE)
+    assert fits(page)
+    hub.tell({"gpus": [gpu(SLICE, 7, 0), gpu(LARGE, 2, 1)]})
+    page.clock.fast_forward(20_000)
+    page.get_by_role("status").filter(has_text=f"{LARGE} is free now.").wait_for()
+    assert page.title() == f"● {LARGE} is free now."
+    assert training.is_enabled()
+
+
+def test_a_choice_that_is_taken_meanwhile_cannot_be_started(page: Any, hub: Any) -> None:
+    page.clock.install()
+    hub.tell({"gpus": [gpu(SLICE, 7, 1), gpu(LARGE, 2, 2)]})
+    page.goto("/hub/spawn")
+    page.get_by_role("radio", name="GPU slice").check()
+    page.get_by_role("combobox", name="GPU", exact=True).select_option(SLICE)
+    hub.tell({"gpus": [gpu(SLICE, 7, 0), gpu(LARGE, 2, 2)]})
+    page.clock.fast_forward(20_000)
+    page.get_by_role("status").filter(has_text=f"{SLICE}: none free.").wait_for()
+    start = page.get_by_role("button", name="Start with these choices")
+    assert start.is_disabled()
+    assert page.get_by_role("combobox", name="GPU", exact=True).input_value() == SLICE, (
+        "what was chosen is not changed silently"
+    )
+    page.get_by_role("combobox", name="GPU", exact=True).select_option("none")
+    assert start.is_enabled()

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from naas_client.folders import GroupFolder, HostFolder
-from naas_client.models import Capability
+from naas_client.models import Capability, GpuState
 from naas_client.settings import GroupSection
 from naas_spawner.form import FormPage, render_options_form
 from naas_spawner.options import KEYS, from_form, validate_options
-from naas_spawner.profiles import Profile
+from naas_spawner.profiles import GpuFlavour, Profile
 
 GIB = 2**30
 EVIL = '"><script>alert(1)</script>'
@@ -194,6 +194,57 @@ class TestLocked:
         assert page.buttons == []
 
 
+GPUS = Profile.model_validate(
+    {"slug": "train", "name": "Training", "gpu": [{"name": "whole", "count": 2, "default": True}, {"name": "slice"}]}
+)
+
+
+def free(flavour: str, total: int, free: int, age: float = 20) -> GpuState:
+    now = dt.datetime.now(dt.UTC)
+    busy = now - dt.timedelta(hours=1) if free < total else None
+    return GpuState(flavour=flavour, total=total, free=free, busy_since=busy, at=now - dt.timedelta(seconds=age))
+
+
+class TestGpus:
+    def test_each_says_how_many_are_free_and_since_when_that_is_known(self) -> None:
+        assert "3 of 7 free · 20 s ago" in form(gpus=[free("slice", 7, 3)]).text
+        assert "3 of 7 free · 2 min ago" in form(gpus=[free("slice", 7, 3, 130)]).text
+        assert "3 of 7 free · 3 h ago" in form(gpus=[free("slice", 7, 3, 11000)]).text
+
+    def test_one_that_is_not_free_cannot_be_chosen(self) -> None:
+        page = form(gpus=[free("slice", 7, 0)])
+        assert page.values("gpu:standard") == ["none"]
+        assert "slice (none free)" in page.text
+        assert "All 7 are in use, the longest since" in page.text
+        assert "It is in use since" in form(gpus=[free("slice", 1, 0)]).text
+
+    def test_one_that_the_site_does_not_have_now_cannot_be_chosen(self) -> None:
+        page = form(gpus=[])
+        assert page.values("gpu:standard") == ["none"]
+        assert "The site has no such GPU at the moment." in page.text
+
+    def test_where_it_is_not_known_nothing_is_said_and_nothing_refused(self) -> None:
+        page = form(gpus=None)
+        assert page.values("gpu:standard") == ["none", "slice"]
+        assert "free" not in page.text.replace("Tell me when one is free", "")
+
+    def test_a_profile_that_needs_one_can_be_chosen_while_one_of_its_flavours_is_free(self) -> None:
+        profiles = [STANDARD, GPUS]
+        some = form(profiles=profiles, gpus=[free("whole", 4, 1), free("slice", 7, 1)])
+        assert some.values("profile") == ["standard", "train"]
+        assert some.values("gpu:train") == ["slice"], "two whole ones are needed and one is free"
+        none = form(profiles=profiles, gpus=[free("whole", 4, 1), free("slice", 7, 0)])
+        assert none.values("profile") == ["standard"]
+        assert "2 × whole" in none.text
+
+    def test_the_last_choice_rests_while_its_gpu_is_not_free(self) -> None:
+        last = validate_options(PROFILES, ["users/naas"], {"gpu": "slice"})
+        page = form(last=last, gpus=[free("slice", 7, 0)])
+        assert [b["value"] for b in page.buttons if b.get("name") == "again" and "disabled" in b] == ["1"]
+        assert [field["value"] for field in page.fields if "autofocus" in field] == ["standard"]
+        assert page.sent()["gpu:standard"] == ["none"]
+
+
 class TestFiles:
     def test_folders_have_the_names_they_will_have(self) -> None:
         text = form().text
@@ -234,6 +285,7 @@ class TestHostileText:
             {"profiles": [STANDARD, LOCKED.model_copy(update={"name": EVIL, "groups": [EVIL]})]},
             {"profiles": [STANDARD.model_copy(update={"images": [STANDARD.images[0].model_copy(update={"name": EVIL, "image": EVIL})]})]},
             {"profiles": [STANDARD.model_copy(update={"gpu": [STANDARD.gpu[0].model_copy(update={"name": EVIL})]})]},
+            {"profiles": [STANDARD.model_copy(update={"gpu": [GpuFlavour.model_construct(name=EVIL, default=True)]})], "gpus": []},
             {"profiles": [STANDARD.model_copy(update={"image_pattern": {"users/naas": EVIL}})]},
             {"profiles": [STANDARD.model_copy(update={"groups": [EVIL]})], "groups": [EVIL]},
             {"user": EVIL},

@@ -111,7 +111,7 @@ def test_home_says_why_the_server_stopped_as_text(hub: Any) -> None:
 
 def test_a_start_without_javascript(hub: Any, alice: Reader) -> None:
     alice.open("/hub/spawn")
-    assert alice.page.text.count('class="n-pf"') == 3
+    assert alice.page.text.count('class="n-pf"') == 4
     alice.send("/hub/spawn", profile="standard", **{"cores:standard": "4", "memory:standard": str(16 * 2**30)})
     assert alice.page.url.path == "/hub/spawn-pending/alice"
     assert '<noscript><meta http-equiv="refresh"' in alice.page.text

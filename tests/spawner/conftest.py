@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gateway_app import Gateway, gateway_app
+from naas_local.iam import EmbeddedIam, embedded_iam
 from spawner_stack import HubUnderTest, LauncherProcess, hub_in, launcher_in
 
 
@@ -42,3 +45,30 @@ def spawner_settings() -> dict[str, Any]:
 def hub(data: Path, launcher: LauncherProcess, spawner_settings: dict[str, Any]) -> Iterator[HubUnderTest]:
     with hub_in(data, launcher, spawner_settings) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedIam]:
+    with embedded_iam(tmp_path_factory.mktemp("iam")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, iam: EmbeddedIam) -> Iterator[Gateway]:
+    with gateway_app(tmp_path_factory.mktemp("gateway"), iam) as running:
+        yield running
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a program in the place of `nvidia-smi`."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+    def put(content: str) -> None:
+        path = programs / "nvidia-smi"
+        path.write_text(content)
+        path.chmod(0o755)
+
+    return put

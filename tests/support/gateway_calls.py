@@ -14,6 +14,7 @@ USER_CALLS = [
     ("POST", "/s3-credentials"),
     ("GET", "/storage"),
     ("GET", "/storage/usage"),
+    ("GET", "/gpus"),
     ("GET", "/events"),
     ("GET", "/stop-reasons"),
     ("POST", "/stop-reasons/seen"),
@@ -24,11 +25,16 @@ HUB_CALLS = [
     ("GET", "/hub/users/alice/claims"),
     ("POST", "/hub/users/alice/sign-out"),
     ("POST", "/hub/users/alice/storage"),
+    ("GET", "/hub/gpus"),
+    ("PUT", "/hub/gpus"),
+    ("POST", "/hub/users/alice/gpus"),
+    ("DELETE", "/hub/users/alice/gpus"),
     ("POST", "/hub/stop-reasons"),
     ("GET", "/hub/users/alice/stop-reasons"),
 ]
 BODIES: dict[str, Any] = {
     "/tokens": {"audience": "object"},
+    "/hub/users/alice/gpus": {"flavour": "A100"},
     "/hub/stop-reasons": {"username": "alice", "code": "admin", "message": "m", "at": "2026-01-01T00:00:00Z"},
 }
 

@@ -196,7 +196,7 @@ def hub_in(data: Path, launcher: LauncherProcess, spawner: dict[str, Any]) -> It
     proxy_token = uuid.uuid4().hex
     config = data / "jupyterhub_config.py"
     config.write_text(HUB_CONFIG)
-    people = [f"user-{number}" for number in range(8)]
+    people = [f"user-{number}" for number in range(20)]
     settings = {
         "token": TOKEN,
         "groups": {"users/naas": {"users": ["alice", "bob", *people]}, "developers": {"users": ["alice"]}},

@@ -20,6 +20,10 @@ from naas_client.models import (
     Claims,
     ClientConfiguration,
     Event,
+    GpuDevices,
+    GpuLease,
+    GpuRequest,
+    GpuState,
     Health,
     Identity,
     Me,
@@ -70,6 +74,8 @@ class Calls:
     s3_credentials = Call("POST", "/s3-credentials", S3Credentials.model_validate)
     storage = Call("GET", "/storage", StoragePlan.model_validate)
     storage_usage = Call("GET", "/storage/usage", Usage.model_validate)
+    gpus = Call("GET", "/gpus", Page[GpuState].model_validate)
+    gpus_for_hub = Call("GET", "/hub/gpus", Page[GpuState].model_validate)
     stop_reasons_seen = Call("POST", "/stop-reasons/seen", _nothing)
 
     @staticmethod
@@ -112,6 +118,18 @@ class Calls:
     @staticmethod
     def user_stop_reasons(name: str) -> Call[Page[StopReason]]:
         return Call("GET", _user(name, "stop-reasons"), Page[StopReason].model_validate)
+
+    @staticmethod
+    def report_gpus(devices: GpuDevices) -> Call[None]:
+        return Call("PUT", "/hub/gpus", _nothing, json=_document(devices))
+
+    @staticmethod
+    def lease_gpus(name: str, wanted: GpuRequest) -> Call[GpuLease]:
+        return Call("POST", _user(name, "gpus"), GpuLease.model_validate, json=_document(wanted))
+
+    @staticmethod
+    def release_gpus(name: str, server: str) -> Call[None]:
+        return Call("DELETE", _user(name, "gpus"), _nothing, params={"server": server})
 
 
 def headers_for(token: str, request_id: str | None) -> dict[str, str]:

@@ -16,6 +16,10 @@ from naas_client.models import (
     Claims,
     ClientConfiguration,
     Event,
+    GpuDevices,
+    GpuLease,
+    GpuRequest,
+    GpuState,
     Health,
     Identity,
     Me,
@@ -99,6 +103,10 @@ class GatewayClient:
         """What the caller's buckets hold, told by the store. Raises NotFound (``usage-unknown``) where it does not tell."""
         return await self._do(Calls.storage_usage)
 
+    async def gpus(self) -> Page[GpuState]:
+        """How many GPUs there are of each flavour, and how many are free."""
+        return await self._do(Calls.gpus)
+
     async def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""
         return await self._do(Calls.stop_reasons(limit, cursor))
@@ -142,6 +150,22 @@ class GatewayClient:
     async def user_stop_reasons(self, name: str) -> Page[StopReason]:
         """Hub only: the person's unseen stop reasons."""
         return await self._do(Calls.user_stop_reasons(name))
+
+    async def report_gpus(self, devices: GpuDevices) -> None:
+        """Hub only: all GPUs that there are now; those that are left out are not given out any more."""
+        await self._do(Calls.report_gpus(devices))
+
+    async def gpus_for_hub(self) -> Page[GpuState]:
+        """Hub only: the same as `gpus`."""
+        return await self._do(Calls.gpus_for_hub)
+
+    async def lease_gpus(self, name: str, wanted: GpuRequest) -> GpuLease:
+        """Hub only: give devices to a person's server. Raises Conflict (``gpu-none-free``)."""
+        return await self._do(Calls.lease_gpus(name, wanted))
+
+    async def release_gpus(self, name: str, server: str) -> None:
+        """Hub only: take back what a server has; nothing to take back is no error."""
+        await self._do(Calls.release_gpus(name, server))
 
     async def events(self, last_event_id: int | None = None) -> AsyncIterator[Event]:
         """The caller's events as they happen; ends when the gateway ends the stream, raises Unavailable when it breaks.

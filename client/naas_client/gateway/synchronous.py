@@ -14,6 +14,10 @@ from naas_client.models import (
     AuditRow,
     Claims,
     ClientConfiguration,
+    GpuDevices,
+    GpuLease,
+    GpuRequest,
+    GpuState,
     Health,
     Identity,
     Me,
@@ -85,6 +89,10 @@ class SyncGatewayClient:
         """What the caller's buckets hold, told by the store. Raises NotFound (``usage-unknown``) where it does not tell."""
         return self._do(Calls.storage_usage)
 
+    def gpus(self) -> Page[GpuState]:
+        """How many GPUs there are of each flavour, and how many are free."""
+        return self._do(Calls.gpus)
+
     def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""
         return self._do(Calls.stop_reasons(limit, cursor))
@@ -128,3 +136,19 @@ class SyncGatewayClient:
     def user_stop_reasons(self, name: str) -> Page[StopReason]:
         """Hub only: the person's unseen stop reasons."""
         return self._do(Calls.user_stop_reasons(name))
+
+    def report_gpus(self, devices: GpuDevices) -> None:
+        """Hub only: all GPUs that there are now; those that are left out are not given out any more."""
+        self._do(Calls.report_gpus(devices))
+
+    def gpus_for_hub(self) -> Page[GpuState]:
+        """Hub only: the same as `gpus`."""
+        return self._do(Calls.gpus_for_hub)
+
+    def lease_gpus(self, name: str, wanted: GpuRequest) -> GpuLease:
+        """Hub only: give devices to a person's server. Raises Conflict (``gpu-none-free``)."""
+        return self._do(Calls.lease_gpus(name, wanted))
+
+    def release_gpus(self, name: str, server: str) -> None:
+        """Hub only: take back what a server has; nothing to take back is no error."""
+        self._do(Calls.release_gpus(name, server))

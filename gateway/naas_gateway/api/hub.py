@@ -6,7 +6,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from naas_client.errors import InvalidInput
-from naas_client.models import Claims, Identity, Page, SignIn, StopReason, StoragePlan
+from naas_client.models import (
+    Claims,
+    GpuDevices,
+    GpuLease,
+    GpuRequest,
+    GpuState,
+    Identity,
+    Page,
+    SignIn,
+    StopReason,
+    StoragePlan,
+)
 from naas_client.names import is_hub_name
 
 from naas_gateway.api.auth import NameDep, PlatformDep, hub_only
@@ -38,6 +49,32 @@ async def sign_out(platform: PlatformDep, name: NameDep) -> None:
 async def prepare_storage(platform: PlatformDep, name: NameDep) -> StoragePlan:
     """Make bucket and scratch prefix where they are missing; the plan says what to mount, or why there is nothing."""
     return await platform.storage.prepare(await platform.people.by_name(name))
+
+
+@router.put("/gpus", status_code=204)
+async def report_gpus(platform: PlatformDep, found: GpuDevices) -> None:
+    """All GPUs that there are now. One that is left out is not given out any more; a server that has it keeps it."""
+    await platform.gpus.report(found.devices)
+
+
+@router.get("/gpus")
+async def gpus(platform: PlatformDep) -> Page[GpuState]:
+    """How many GPUs there are of each flavour, and how many are free."""
+    return await platform.gpus.states()
+
+
+@router.post("/users/{name}/gpus")
+async def lease_gpus(platform: PlatformDep, name: NameDep, wanted: GpuRequest) -> GpuLease:
+    """Give GPUs to a server of the person until it stops; 409 `gpu-none-free`. Asked again, the server keeps what it has."""
+    return await platform.gpus.lease(name, wanted)
+
+
+@router.delete("/users/{name}/gpus", status_code=204)
+async def release_gpus(
+    platform: PlatformDep, name: NameDep, server: Annotated[str, Query(max_length=LONGEST_SERVER)] = ""
+) -> None:
+    """Take back the GPUs of one of the person's servers."""
+    await platform.gpus.release(name, server)
 
 
 @router.post("/stop-reasons", status_code=204)

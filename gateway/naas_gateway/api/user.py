@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from naas_client.models import AccessToken, Me, Page, S3Credentials, StopReason, StoragePlan, Usage
+from naas_client.models import AccessToken, GpuState, Me, Page, S3Credentials, StopReason, StoragePlan, Usage
 from pydantic import BaseModel, Field
 
 from naas_gateway.api.auth import PersonDep, PlatformDep
@@ -52,6 +52,12 @@ async def storage(platform: PlatformDep, person: PersonDep) -> StoragePlan:
 async def storage_usage(platform: PlatformDep, person: PersonDep) -> Usage:
     """How much the caller's buckets hold, and of how much; 404 `usage-unknown` where the store does not tell."""
     return await platform.storage.usage(person.row)
+
+
+@router.get("/gpus")
+async def gpus(platform: PlatformDep, _: PersonDep) -> Page[GpuState]:
+    """How many GPUs there are of each flavour, and how many are free."""
+    return await platform.gpus.states()
 
 
 @router.get("/stop-reasons")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -18,10 +19,11 @@ MOST_USERS = 100_000
 
 @dataclass(frozen=True)
 class Running:
-    """One running server; ``server`` is empty for a person's default one."""
+    """One running or starting server; ``server`` is empty for a person's default one; ``started``: when its start was asked for."""
 
     username: str
     server: str
+    started: dt.datetime | None = None
 
 
 class Hub:
@@ -49,7 +51,10 @@ class Hub:
             params = {"state": "active", "offset": str(offset), "limit": str(PAGE)}
             answer = await self.service.request("GET", f"{self._api}/users", headers=self._own, params=params)
             users = self._list(answer)
-            found += [Running(u["name"], s) for u in users if isinstance(u, dict) for s in u.get("servers") or {}]
+            for user in users:
+                if isinstance(user, dict):
+                    servers = (user.get("servers") or {}).items()
+                    found += [Running(user["name"], name, _started(server)) for name, server in servers]
             if len(users) < PAGE:
                 break
         return found
@@ -82,3 +87,11 @@ class Hub:
         if not isinstance(body, list):
             raise Unavailable(f"The hub answered with status {answer.status}. Try again later.", code="hub-down")
         return body
+
+
+def _started(server: Any) -> dt.datetime | None:
+    try:
+        moment = dt.datetime.fromisoformat(server["started"])
+    except (TypeError, ValueError, KeyError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

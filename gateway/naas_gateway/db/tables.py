@@ -160,3 +160,21 @@ class StopReasonRow(Base):
     message: Mapped[str] = mapped_column(String(1000))
     at: Mapped[dt.datetime] = mapped_column(Utc)
     seen_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+
+
+class GpuDeviceRow(Base):
+    """A GPU or a slice of one, and the server that has it. One row a device, so it cannot have two holders."""
+
+    __tablename__ = "gpu_devices"
+
+    node: Mapped[str] = mapped_column(String(253), primary_key=True)
+    device: Mapped[str] = mapped_column(String(120), primary_key=True)
+    flavour: Mapped[str] = mapped_column(String(80))
+    present: Mapped[bool] = mapped_column(Boolean)
+    """False: the hub does not find it any more, but a server still holds it."""
+    seen_at: Mapped[dt.datetime] = mapped_column(Utc)
+    username: Mapped[str | None] = mapped_column(String(63))
+    server: Mapped[str | None] = mapped_column(String(63))
+    since: Mapped[dt.datetime | None] = mapped_column(Utc)
+    renewed_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+    """When the holder was last known to run or to start."""

@@ -25,6 +25,7 @@ from naas_gateway.services.credentials import Credentials
 from naas_gateway.services.departures import Departures
 from naas_gateway.services.duties import forever
 from naas_gateway.services.events import LOOK, Events
+from naas_gateway.services.gpus import Gpus
 from naas_gateway.services.grants import Grants
 from naas_gateway.services.health import HealthCheck
 from naas_gateway.services.people import People
@@ -68,6 +69,7 @@ class Platform:
         self.database = Database(settings.gateway.database_url)
         self.events = Events(self.database)
         self.audit = Audit(self.database)
+        self.gpus = Gpus(self.database, self.events)
         self.reasons = Reasons(self.database, self.events)
         self.access = Access(settings)
         self.grants = Grants(self.database, keys, self.events)
@@ -90,7 +92,15 @@ class Platform:
         self.storage = Storage(settings, self.credentials, self.provisioner, folders)
         self.departures = Departures(self.people, self.grants, self.broker, self.hub)
         self.watcher = Watcher(
-            settings, self.database, self.people, self.access, self.hub, self.reasons, self.departures, self.owner
+            settings,
+            self.database,
+            self.people,
+            self.access,
+            self.hub,
+            self.reasons,
+            self.departures,
+            self.gpus,
+            self.owner,
         )
         self.health = HealthCheck(self.database, self.iam, self.sts, self.hub, self.broker, self.provisioner)
 

@@ -1,4 +1,4 @@
-"""The watcher: has the servers of people stopped whose access is gone, without them clicking anything.
+"""The watcher: has the servers of people stopped whose access is gone, without them clicking anything; frees the GPUs of dead servers.
 
 It acts on IAM's present answer only. While IAM or hub does not answer, or IAM's answer cannot be understood, nothing is stopped.
 """
@@ -19,6 +19,7 @@ from naas_gateway.metrics import STOPS, WATCH_SECONDS
 from naas_gateway.services import audit, duties
 from naas_gateway.services.access import Access
 from naas_gateway.services.departures import Departures
+from naas_gateway.services.gpus import Gpus
 from naas_gateway.services.people import People
 from naas_gateway.services.reasons import Reasons
 
@@ -41,11 +42,12 @@ class Watcher:
         hub: Hub,
         reasons: Reasons,
         departures: Departures,
+        gpus: Gpus,
         owner: str,
     ) -> None:
         self._settings, self._database, self._owner = settings, database, owner
         self._people, self._access, self._hub, self._reasons = people, access, hub, reasons
-        self._departures = departures
+        self._departures, self._gpus = departures, gpus
         self._slots = asyncio.Semaphore(AT_ONCE)
         self.every = settings.iam.auth_refresh_age / PASSES
 
@@ -58,7 +60,9 @@ class Watcher:
     async def watch(self) -> None:
         """One pass. Raises Unavailable when the hub does not answer."""
         servers: dict[str, list[Running]] = {}
-        for server in await self._hub.running():
+        found = await self._hub.running()
+        await self._gpus.reconcile(found)
+        for server in found:
             servers.setdefault(server.username, []).append(server)
         await self._departures.complete(servers)
         await asyncio.gather(*(self._look_at(name, running) for name, running in servers.items()))

@@ -311,10 +311,10 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         return {**self.volume_binds, **binds}
 
     def _devices(self) -> list[dict[str, Any]]:
-        """The GPUs of the choice, as the engine wants to be asked for them."""
-        if self.choice is None or self.choice.gpu is None:
+        """The GPUs that this server has leased, as the engine wants to be asked for them."""
+        if not self.gpu_devices:
             return []
-        return [{"Driver": "", "Count": self.choice.gpu.count, "Capabilities": [["gpu"]], "Options": {}}]
+        return [{"Driver": "", "DeviceIDs": list(self.gpu_devices), "Capabilities": [["gpu"]], "Options": {}}]
 
     def _labels(self, kind: str) -> dict[str, str]:
         return {
