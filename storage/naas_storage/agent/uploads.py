@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from naas_client.models import Upload
+from naas_client.models import Folder, Upload
 
-from naas_storage.agent.engine import Engine
+from naas_storage.agent.engine import Engine, in_cache
 from naas_storage.agent.rc import RcError
 from naas_storage.agent.reasons import FAILED_AFTER, store_error, upload_sentence, upload_tries
 
@@ -21,7 +21,7 @@ PUT_OFF = 36000.0
 class Uploads:
     """The files of one folder that are on their way."""
 
-    def __init__(self, folder: str, cache: Path) -> None:
+    def __init__(self, folder: Folder, cache: Path) -> None:
         self.folder, self.cache = folder, cache
         self.items: list[Upload] = self._on_disk()
         self.orphans: set[str] = set()
@@ -43,7 +43,7 @@ class Uploads:
     def _item(self, entry: dict[str, Any]) -> Upload:
         name, tries = str(entry["name"]), int(entry.get("tries", 0))
         upload = Upload(
-            folder=self.folder,
+            folder=self.folder.name,
             name=name,
             size=max(0, int(entry.get("size", 0))),
             state="uploading" if entry.get("uploading") else "waiting",
@@ -79,12 +79,11 @@ class Uploads:
 
     def _on_disk(self) -> list[Upload]:
         """Files that an ended rclone marked as changed (its ``vfsMeta`` documents); the next one sends them."""
-        found = []
-        for top in (self.cache / "vfsMeta").glob("*/*"):
-            for path in (top, *top.rglob("*")):
-                if size := _dirty_size(path):
-                    name = str(path.relative_to(top))
-                    found.append(Upload(folder=self.folder, name=name, size=size - 1, state="waiting"))
+        found, top = [], in_cache(self.folder, self.cache / "vfsMeta")
+        for path in top.rglob("*"):
+            if size := _dirty_size(path):
+                name = str(path.relative_to(top))
+                found.append(Upload(folder=self.folder.name, name=name, size=size - 1, state="waiting"))
         return found
 
 
