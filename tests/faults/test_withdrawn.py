@@ -182,3 +182,13 @@ for number in range(60):
     expected = {f"f{number:03d}" for number in range(60) if number % 3 == 2}
     expected |= {f"new{number:03d}" for number in range(60) if number % 3 == 1}
     assert set(drained(stage, agent)) == expected
+
+
+def test_removed_after_a_try_of_which_nobody_knows_the_end(stage: Stage) -> None:
+    """The connection breaks when the store has every byte; the file is removed before a later try ends well."""
+    agent = stage.agent()
+    name = taken(stage, agent)
+    stage.proxy.stop()
+    agent.wait(lambda status: [one.tries > 0 for one in status.uploads] == [True], "a try has failed", LIMIT)
+    change(stage, agent, f"os.remove('{name}')")
+    assert drained(stage, agent) == {}

@@ -17,7 +17,7 @@ from naas_storage.agent.access import Access
 from naas_storage.agent.engine import LINK_SUFFIX, Engine, remote_name
 from naas_storage.agent.probe import answers, in_thread, list_and_read, open_for_change, waited_for_a_cpu
 from naas_storage.agent.rc import RcError
-from naas_storage.agent.reasons import CACHE_FULL, StoreError, disk_is_full, store_error
+from naas_storage.agent.reasons import CACHE_FULL, StoreError, disk_is_full, store_error, upload_tries
 from naas_storage.agent.uploads import Uploads
 from naas_storage.agent.ways import Target, Way
 from naas_storage.agent.withdrawn import Withdrawn
@@ -171,7 +171,9 @@ class FolderKeeper:
         self.uploads.look_on_disk()
 
     def _take_error(self, subject: str, message: str) -> None:
-        self.uploads.failed(subject, message)
+        if upload_tries(message) is not None:
+            self.uploads.failed(subject, message)
+            self.withdrawn.failed(subject)
         if disk_is_full(message):
             self._full_at = asyncio.get_running_loop().time()
             self._say_full()

@@ -10,7 +10,7 @@ from naas_client.models import Folder, Upload
 
 from naas_storage.agent.engine import Engine, in_cache
 from naas_storage.agent.rc import RcError
-from naas_storage.agent.reasons import FAILED_AFTER, store_error, upload_sentence, upload_tries
+from naas_storage.agent.reasons import FAILED_AFTER, store_error, upload_sentence
 
 RC_LIMIT = 5.0
 """Seconds for an answer of rclone about its queue; it needs no network for that."""
@@ -29,9 +29,8 @@ class Uploads:
         self._errors: dict[str, str] = {}
 
     def failed(self, name: str, message: str) -> None:
-        """Take an error line of rclone's log; other errors than of uploads are ignored."""
-        if upload_tries(message) is not None:
-            self._errors[name] = message
+        """Take a line of rclone's log that says why an upload failed."""
+        self._errors[name] = message
 
     async def look(self, engine: Engine) -> None:
         """Ask rclone. Raises RcError or TimeoutError, and keeps what was known before then."""

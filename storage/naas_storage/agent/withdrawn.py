@@ -31,7 +31,9 @@ LOOKS = (0.3, 1.0, 3.0, 10.0, 30.0)
 SETTLED_AFTER = 2
 """Looks that the end of an agent waits for."""
 REMEMBERED = 60.0
-"""Seconds for which a file that was sent is remembered, in case it is renamed with the answer still on its way."""
+"""Seconds for which what was queued is remembered when it waits no longer."""
+JUST_SENT = 10.0
+"""Seconds after an upload in which a renaming may have begun before its end, and so without its object."""
 CLOSED_AFTER = 5_000_000
 """Microseconds that a program may take from its last write to the close."""
 LAST_MOMENT = 0.08
@@ -56,6 +58,8 @@ class Sent:
     """Between these its time is, unless a program set that."""
     identities: set[Identity] = field(default_factory=set)
     """For such a program: as it was on the disk."""
+    tried: bool = False
+    """An upload has failed; the store may have taken it all the same."""
     done: bool = False
 
     def is_it(self, found: Identity | None) -> bool:
@@ -77,6 +81,8 @@ class Name:
     target: str = ""
     """Its name since then; empty when it was removed."""
     looks: int = 0
+    once: bool = False
+    """Nothing of it is on its way any more, so one look tells."""
 
 
 class Withdrawn:
@@ -98,9 +104,9 @@ class Withdrawn:
             elif message.startswith("vfs cache: upload succeeded"):
                 self._succeeded(name)
             elif message.startswith("vfs cache: upload canceled"):
-                self._lost(name, "", _microseconds(time))
+                self._lost(name, _microseconds(time))
             elif message == "vfs cache: removed cache file as file deleted":
-                self._removed(name)
+                self._removed(name, _microseconds(time))
             elif found := _RENAMED.match(message):
                 self._renamed(name, str(ast.literal_eval(found[1])), _microseconds(time))  # Go's quotes are Python's
 
@@ -118,16 +124,23 @@ class Withdrawn:
         if self._in_use(name):  # else it was removed while a program had it open, and nothing was sent
             self.names.pop(name, None)
 
-    def _lost(self, name: str, target: str, time: int) -> None:
-        """Its upload was broken off; so is, before it begins, that of a file renamed."""
+    def failed(self, name: str) -> None:
+        """Called when an upload has failed and will be tried again."""
+        if sent := self._sent.get(name):
+            sent.tried = True
+
+    def _lost(self, name: str, time: int, target: str = "", once: bool = False) -> None:
+        """Its upload was broken off."""
         sent, before = self._sent.pop(name, None), self.names.get(name)
         if sent and before:
             sent.add(before.sent)
         if sent := sent or (before.sent if before else None):
             sent.written_until = time
-            self.names[name] = Name(self._now(), sent, target)
+            self.names[name] = Name(self._now(), sent, target, once=once)
 
-    def _removed(self, name: str) -> None:
+    def _removed(self, name: str, time: int) -> None:
+        if (sent := self._sent.get(name)) and sent.tried and not sent.done:
+            self._lost(name, time)
         for lost, entry in self.names.items():
             if lost == name:
                 entry.at, entry.looks = self._now(), 0
@@ -135,14 +148,20 @@ class Withdrawn:
                 entry.target = ""
 
     def _renamed(self, old: str, new: str, time: int) -> None:
+        """Of a file that waited only there is nothing in the store, and of one sent long ago rclone knew."""
         for name, entry in list(self.names.items()):
             if entry.target == old:
                 entry.target = new
                 if name == new:  # it has its name back
                     del self.names[name]
-        self._lost(old, new, time)
-        if lost := self.names.get(old):
-            self._sent[new] = replace(lost.sent, at=self._now(), identities=set(lost.sent.identities), done=False)
+        sent = self._sent.get(old)
+        just_sent = sent is not None and sent.done and self._now() - sent.at < JUST_SENT
+        if old in self.names or just_sent or (sent is not None and sent.tried and not sent.done):
+            self._lost(old, time, new, once=just_sent and old not in self.names)
+        now = self.names[old].sent if old in self.names else sent
+        if now is not None:
+            self._sent.pop(old, None)
+            self._sent[new] = replace(now, at=self._now(), identities=set(now.identities), done=just_sent)
 
     def _sample(self, name: str) -> None:
         """What rclone would send now."""
@@ -188,7 +207,9 @@ class Withdrawn:
 
     def _forget_old(self) -> None:
         old = self._now() - REMEMBERED
-        self._sent = {name: sent for name, sent in self._sent.items() if sent.at > old or self._in_use(name)}
+        self._sent = {
+            name: sent for name, sent in self._sent.items() if sent.at > old or (not sent.done and self._in_use(name))
+        }
 
     async def _look(self, engine: Engine, top: Path, name: str) -> None:
         entry = self.names[name]
@@ -203,7 +224,7 @@ class Withdrawn:
                 await in_thread(partial(_unless, self._files / name, act), PATH_LIMIT)
         if self.names.get(name) is entry:
             entry.looks += 1
-            if entry.looks == len(LOOKS):
+            if entry.once or entry.looks == len(LOOKS):
                 del self.names[name]
 
     async def _is_back(self, engine: Engine, name: str, entry: Name) -> bool:
