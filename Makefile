@@ -51,7 +51,7 @@ $(VENV)/.stamp-lab: yarn.lock package.json tools/link-labextension.sh server_ext
 	@touch $@
 
 $(VENV)/.stamp-test: tools/system-packages.sh | $(VENV)/.stamp-python
-	@tools/system-packages.sh chromium fonts-inter radosgw ceph-mon ceph-osd ceph-common $${CI:+postgresql}
+	@tools/system-packages.sh chromium fonts-inter radosgw ceph-mon ceph-osd ceph-common faketime $${CI:+postgresql}
 	@touch $@
 
 lint: ## style of Python and TypeScript

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 from collections.abc import Iterator
 from typing import Any
@@ -142,6 +143,31 @@ def test_an_empty_folder_is_listed(alice: Any) -> None:
     alice.delete_object(Bucket="alice", Key="listed/empty/")
     answer = alice.list_objects_v2(Bucket="alice", Prefix="listed/", Delimiter="/")
     assert "listed/empty/" not in [row["Prefix"] for row in answer["CommonPrefixes"]]
+
+
+def test_one_level_comes_in_pages(alice: Any) -> None:
+    """Files and folders in one order, each once, whatever the way from page to page; with the ETags that the objects have."""
+    for key in ("paged/a", "paged/b/inner", "paged/b.txt", "paged/c", "paged/è &", "paged/z/deep/er"):
+        alice.put_object(Bucket="alice", Key=key, Body=key.encode())
+    right = ["paged/a", "paged/b.txt", "paged/b/", "paged/c", "paged/z/", "paged/è &"]
+    level = {"Bucket": "alice", "Prefix": "paged/", "Delimiter": "/"}
+    for name in ("list_objects", "list_objects_v2"):
+        pages = list(alice.get_paginator(name).paginate(**level, PaginationConfig={"PageSize": 2}))
+        rows = [[*page.get("Contents", []), *page.get("CommonPrefixes", [])] for page in pages]
+        shown = [sorted(row.get("Key") or row["Prefix"] for row in page) for page in rows]
+        assert shown == [right[:2], right[2:4], right[4:]]
+        for row in (row for page in pages for row in page.get("Contents", [])):
+            assert row["ETag"] == f'"{hashlib.md5(row["Key"].encode()).hexdigest()}"'
+            assert row["Size"] == len(row["Key"].encode())
+            head = alice.head_object(Bucket="alice", Key=row["Key"])
+            assert (row["ETag"], row["LastModified"]) == (head["ETag"], head["LastModified"])
+    after = alice.list_objects_v2(**level, StartAfter="paged/b.txt")
+    assert [row["Prefix"] for row in after["CommonPrefixes"]] == ["paged/b/", "paged/z/"]
+    assert [row["Key"] for row in after["Contents"]] == ["paged/c", "paged/è &"]
+    nothing = alice.list_objects_v2(**level, MaxKeys=0)
+    assert (nothing["KeyCount"], nothing["IsTruncated"]) == (0, False)
+    assert alice.list_objects_v2(Bucket="alice", Prefix="paged/none/", Delimiter="/")["KeyCount"] == 0
+    assert refusal(lambda: alice.list_objects_v2(**level, ContinuationToken="?")) == "InvalidArgument"
 
 
 def test_making_a_bucket_twice_says_that_it_is_there(alice: Any) -> None:

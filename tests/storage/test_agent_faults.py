@@ -242,7 +242,8 @@ def test_pending_uploads_are_named_and_a_drain_says_what_is_left(world, agent, w
     assert (world.store.data / "alice/big.bin").stat().st_size == 2_000_000
 
 
-def test_what_could_not_be_sent_before_the_end_is_sent_by_the_next_agent(world, wait):
+@pytest.mark.parametrize(("folder", "place"), [("alice", "alice"), ("scratch-alice", "scratch/alice")])
+def test_what_could_not_be_sent_before_the_end_is_sent_by_the_next_agent(world, wait, folder, place):
     published = world.publish()
     plan = world.plan(published)
     plan.timings.drain_limit = 0.5
@@ -250,12 +251,12 @@ def test_what_could_not_be_sent_before_the_end_is_sent_by_the_next_agent(world, 
     agent.mounted()
     os.kill(world.store.pid, signal.SIGSTOP)
     try:
-        world.run(f"open('{plan.view}/alice/later.txt', 'w').write('later')")
+        world.run(f"open('{plan.view}/{folder}/later.txt', 'w').write('later')")
         left = asyncio.run(agent.client.stop())
         assert [one.name for one in left.uploads] == ["later.txt"]
         agent.process.wait(10)
     finally:
         os.kill(world.store.pid, signal.SIGCONT)
-    assert world.store.text("alice/later.txt") is None
+    assert world.store.text(f"{place}/later.txt") is None
     world.start_agent(plan).mounted()
-    wait(lambda: world.store.text("alice/later.txt") == "later", "sent at the next start")
+    wait(lambda: world.store.text(f"{place}/later.txt") == "later", "sent at the next start")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 from ceph import personal_role
+from fault_clock import Clock
 from naas_client.models import S3Credentials
 from naas_local.ceph import CephStore
+from naas_local.parts import RestartablePart
 from naas_local.store import EmbeddedStore
 from s3_people import own_client
 from storage_world import Gateway, sts_session
@@ -30,9 +36,37 @@ class Site(Protocol):
 
     def start(self) -> None: ...
 
+    def clock(self, folder: Path) -> contextlib.AbstractContextManager[Clock]:
+        """For a block, the store and whoever signs its tokens have a clock of their own, which begins right."""
+
+
+@contextlib.contextmanager
+def environment(part: RestartablePart, more: Mapping[str, str]) -> Iterator[None]:
+    """A part with other variables, for a block."""
+    usual = part.spec
+    part.stop()
+    try:
+        part.spec = dataclasses.replace(usual, environment={**usual.environment, **more})
+        part.start()
+        yield
+    finally:
+        part.stop()
+        part.spec = usual
+        part.start()
+
+
+def token(issuer: TokenIssuer, clock: Clock | None) -> str:
+    """Alice's, by the platform's clock."""
+    if clock is None:
+        return issuer.token("alice")
+    now = clock.now()
+    return issuer.token("alice", iat=now, nbf=now, exp=now + 600)
+
 
 class EmbeddedSite:
     """The embedded store."""
+
+    _clock: Clock | None = None
 
     provider = "Rclone"
 
@@ -41,7 +75,7 @@ class EmbeddedSite:
         as_alice(self).create_bucket(Bucket=BUCKET)
 
     def session(self, url: str, seconds: int) -> dict[str, str]:
-        return sts_session(url, self.store.role_arn, self.issuer.token("alice"), seconds)
+        return sts_session(url, self.store.role_arn, token(self.issuer, self._clock), seconds)
 
     def stop(self) -> None:
         self.store.kill()
@@ -49,11 +83,21 @@ class EmbeddedSite:
     def start(self) -> None:
         self.store.start()
 
+    @contextlib.contextmanager
+    def clock(self, folder: Path) -> Iterator[Clock]:
+        self._clock = Clock(folder / "clock")
+        try:
+            with environment(self.store, self._clock.environment()):
+                yield self._clock
+        finally:
+            self._clock = None
+
 
 class CephSite:
     """Ceph; its gateway is what stops."""
 
     provider = "Ceph"
+    _clock: Clock | None = None
 
     def __init__(self, store: CephStore, issuer: TokenIssuer) -> None:
         self.store, self.issuer, self.url = store, issuer, store.url
@@ -61,13 +105,23 @@ class CephSite:
         self.role = personal_role(store, f"{issuer.url}/", "alice")
 
     def session(self, url: str, seconds: int) -> dict[str, str]:
-        return sts_session(url, self.role, self.issuer.token("alice"), seconds)
+        return sts_session(url, self.role, token(self.issuer, self._clock), seconds)
 
     def stop(self) -> None:
         self.store.rgw.stop()
 
     def start(self) -> None:
         self.store.rgw.start()
+
+    @contextlib.contextmanager
+    def clock(self, folder: Path) -> Iterator[Clock]:
+        """Of the gateway: signatures, sessions and tokens are its work."""
+        self._clock = Clock(folder / "clock")
+        try:
+            with environment(self.store.rgw, {"PATH": self._clock.wrapper("radosgw", folder / "bin")}):
+                yield self._clock
+        finally:
+            self._clock = None
 
 
 def as_alice(site: Site) -> Any:

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from naas_local.store.errors import S3Error
 
-_NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
 class Files:
@@ -85,7 +85,7 @@ class Files:
             made = dt.datetime.fromtimestamp((self._root / name).stat().st_mtime, dt.UTC)
             rows += f"<Bucket><Name>{escape(name)}</Name><CreationDate>{made:%Y-%m-%dT%H:%M:%S.000Z}</CreationDate></Bucket>"
         return (
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<ListAllMyBucketsResult {_NAMESPACE}><Owner><ID>{escape(owner)}</ID>'
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<ListAllMyBucketsResult {NAMESPACE}><Owner><ID>{escape(owner)}</ID>'
             f"<DisplayName>{escape(owner)}</DisplayName></Owner><Buckets>{rows}</Buckets></ListAllMyBucketsResult>"
         )
 
@@ -93,17 +93,17 @@ class Files:
 def location(region: str) -> str:
     """The answer to GetBucketLocation; ``us-east-1`` is written as nothing."""
     name = "" if region == "us-east-1" else escape(region)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint {_NAMESPACE}>{name}</LocationConstraint>'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint {NAMESPACE}>{name}</LocationConstraint>'
 
 
 def versioning() -> str:
     """The answer to GetBucketVersioning: never switched on."""
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<VersioningConfiguration {_NAMESPACE}/>'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<VersioningConfiguration {NAMESPACE}/>'
 
 
 def no_uploads(bucket: str) -> str:
     """The answer to ListMultipartUploads when there are none."""
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<ListMultipartUploadsResult {_NAMESPACE}><Bucket>{escape(bucket)}</Bucket>'
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ListMultipartUploadsResult {NAMESPACE}><Bucket>{escape(bucket)}</Bucket>'
         "<IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from xml.sax.saxutils import escape
 from aiohttp import ClientResponse, web
 from multidict import CIMultiDict
 
-from naas_local.store import deletes, files, folders
+from naas_local.store import deletes, files, listing
 from naas_local.store.address import copy_source
 from naas_local.store.body import Body
 from naas_local.store.download import Downloads
@@ -121,14 +120,13 @@ class Operations:
         return web.Response(headers={"Location": f"/{bucket}"})
 
     async def _list_objects(self, call: Call) -> web.StreamResponse:
+        """One level from the disk; everything below a prefix, which programs ask for, from rclone."""
         bucket, query = call.request.bucket, dict(call.request.query)
+        if query.get("delimiter"):  # a slash: see `rules`
+            etags = partial(self._upstream.etags, bucket)
+            return xml(await listing.answer(self._files.path(bucket, ""), listing.Query.read(query), etags))
         async with self._upstream.send("GET", f"/{bucket}", call.request.query) as answer:
-            response = await _hand_on(answer)
-        if response.status == 200 and isinstance(response.body, bytes):
-            response.body = await asyncio.to_thread(
-                folders.as_on_disk, response.body, self._files.path(bucket, ""), query
-            )
-        return response
+            return await _hand_on(answer)
 
     async def _delete_bucket(self, call: Call) -> web.StreamResponse:
         bucket = call.request.bucket

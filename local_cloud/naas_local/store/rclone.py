@@ -4,6 +4,7 @@
   listing and HEAD after a start (and after each expiry of the directory cache) would read all content to make the ETags.
 - One key for all: which person may do what is decided in front of it, and rclone keeps metadata and unfinished uploads apart by key, so
   with a key per person bob could not see the content type of what alice put into the shared bucket.
+- Its remote control, behind the same key, tells the ETags of one page of a listing (`listing`).
 - The key goes by the child's environment (readable by our uid alone), never by its arguments.
 """
 
@@ -25,7 +26,7 @@ from naas_local.store.address import HIDDEN
 
 log = logging.getLogger("naas.store.rclone")
 
-ACCESS_KEY = "front"
+ACCESS_KEY, REMOTE = "front", "objects:"
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before a restart; doubled each time, and forgotten when the child has lived for `STABLE` seconds."""
 STABLE = 30
@@ -52,12 +53,12 @@ def remove_leftovers(buckets: Path, before: float) -> None:
 
 
 class Rclone:
-    """The child. ``url`` is where it listens now; it changes with a restart."""
+    """The child. ``url`` is where it listens now, ``control`` its remote control; they change with a restart."""
 
     def __init__(self, data: Path, secret: str) -> None:
         self._data, self._secret = data, secret
         self._program = find()
-        self.url = ""
+        self.url = self.control = ""
 
     async def run(self) -> None:
         """Keep the child running until cancelled. Raises Unavailable when it ends again and again."""
@@ -79,19 +80,25 @@ class Rclone:
         await asyncio.to_thread(remove_leftovers, self._data / "buckets", time.time())
         config = self._data / "rclone.conf"
         write_private(config, f"[objects]\ntype = hasher\nremote = {self._data}/buckets\nhashes = md5\nmax_age = off\n")
-        port = part_port()
+        port, control = part_port(), part_port()
         process = await asyncio.create_subprocess_exec(
             self._program,
-            *("serve", "s3", "objects:", "--addr", f"{LOOPBACK}:{port}"),
+            *("serve", "s3", REMOTE, "--addr", f"{LOOPBACK}:{port}"),
             *("--config", str(config), "--cache-dir", str(self._data / "cache")),
             *("--dir-cache-time", "5s", "--poll-interval", "0", "--max-header-bytes", "65536"),
+            *("--rc", "--rc-addr", f"{LOOPBACK}:{control}"),
             *("--use-json-log", "--log-level", "NOTICE"),
             stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{self._secret}"'},
+            env={
+                **os.environ,
+                "RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{self._secret}"',
+                "RCLONE_RC_USER": ACCESS_KEY,
+                "RCLONE_RC_PASS": self._secret,
+            },
             umask=0o077,
             preexec_fn=end_with_parent,
         )
-        self.url = f"http://{LOOPBACK}:{port}"
+        self.url, self.control = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{control}"
         return process
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 from collections.abc import AsyncIterator, Iterable
 from urllib.parse import quote
 
@@ -15,12 +16,14 @@ from naas_local.store import sigv4
 from naas_local.store.address import encode_path, encode_query
 from naas_local.store.body import Body
 from naas_local.store.errors import S3Error
-from naas_local.store.rclone import ACCESS_KEY, Rclone
+from naas_local.store.rclone import ACCESS_KEY, REMOTE, Rclone
 
 REGION = "us-east-1"
 SMALL_BODY = 1 << 20
 """Bytes up to which a body is read and verified before rclone hears of it."""
 CONNECTIONS = 256
+STATS_AT_ONCE = 16
+"""Objects of a listing that rclone looks at together."""
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=900)
 """Seconds; a server-side copy or the last step of an upload of many GiB answers only when it is done."""
 READY_TIMEOUT = aiohttp.ClientTimeout(total=1.5)
@@ -53,6 +56,31 @@ class Upstream:
                 return answer.status == 200
         except S3Error:
             return False
+
+    async def etags(self, bucket: str, keys: list[str]) -> list[str]:
+        """The ETags of objects, in one question to rclone's remote control; empty for those that are not there.
+
+        Raises S3Error: SlowDown when rclone does not answer.
+        """
+        options = {"showHash": True, "hashTypes": ["md5"], "filesOnly": True, "noModTime": True, "noMimeType": True}
+        ask = {"_path": "operations/stat", "fs": f"{REMOTE}{bucket}", "opt": options}
+        wish = {"concurrency": STATS_AT_ONCE, "inputs": [{**ask, "remote": key} for key in keys]}
+        if not keys:
+            return []
+        if not self._rclone.control:
+            raise _unavailable()
+        try:
+            asking = self._http.post(
+                f"{self._rclone.control}/job/batch",
+                data=json.dumps(wish).encode(),
+                headers={"Content-Type": "application/json"},
+                auth=aiohttp.BasicAuth(ACCESS_KEY, self._secret),
+            )
+            async with asking as answer:
+                results = (await answer.json())["results"]
+        except (aiohttp.ClientError, OSError, ValueError, KeyError) as error:
+            raise _unavailable() from error
+        return [((one.get("item") or {}).get("Hashes") or {}).get("md5", "") for one in results]
 
     @contextlib.asynccontextmanager
     async def send(

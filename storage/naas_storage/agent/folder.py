@@ -14,12 +14,13 @@ from naas_client.errors import Unavailable
 from naas_client.models import Folder, FolderState, FolderStatus
 
 from naas_storage.agent.access import Access
-from naas_storage.agent.engine import Engine, remote_name
+from naas_storage.agent.engine import LINK_SUFFIX, Engine, remote_name
 from naas_storage.agent.probe import answers, in_thread, list_and_read, open_for_change, waited_for_a_cpu
 from naas_storage.agent.rc import RcError
-from naas_storage.agent.reasons import CACHE_FULL, StoreError, disk_is_full, store_error
+from naas_storage.agent.reasons import CACHE_FULL, StoreError, disk_is_full, store_error, upload_tries
 from naas_storage.agent.uploads import Uploads
 from naas_storage.agent.ways import Target, Way
+from naas_storage.agent.withdrawn import Withdrawn
 from naas_storage.plan import AgentPlan
 
 SERVING_POLL = 0.01
@@ -36,8 +37,8 @@ LEAST_DISK = 64 * 2**20
 """Bytes (at most a fiftieth of a small disk) below which the cache's disk counts as full."""
 ADOPTION_LIMIT = 600.0
 """Seconds for one file to open: longer than rclone tries to list a folder whose store is away."""
-MISSING_LIMIT, LINK_SUFFIX = 5, ".rclonelink"
-"""Looks for a file that is not there before it counts as removed; how rclone names symbolic links in its cache."""
+MISSING_LIMIT = 5
+"""Looks for a file that is not there before it counts as removed."""
 FULL_FOR = 5.0
 """Seconds after the last write that failed on a full disk until it may count as well again."""
 
@@ -78,7 +79,8 @@ class FolderKeeper:
         )
         self.code = ""
         self.version = ""
-        self.uploads = Uploads(folder.name, plan.cache / folder.name)
+        self.uploads = Uploads(folder, plan.cache / folder.name)
+        self.withdrawn = Withdrawn(folder, plan.cache / folder.name)
         self.engine: Engine | None = None
         self._lives = 0
         self._again = asyncio.Event()
@@ -140,7 +142,8 @@ class FolderKeeper:
         self.uploads.orphans = {upload.name for upload in self.uploads.items}
         unsent = bool(self.uploads.orphans)
         engine = self.engine = await Engine.start(
-            self.plan, self.folder, target.mount_point, target.descriptor, self._take_error, self._objects(), unsent
+            *(self.plan, self.folder, target.mount_point, target.descriptor),
+            *(self._take_error, self.withdrawn.note, self._objects(), unsent),
         )
         work = asyncio.create_task(self._serve(engine, target, unsent))
         death = asyncio.create_task(engine.wait())
@@ -181,7 +184,9 @@ class FolderKeeper:
         self.uploads.look_on_disk()
 
     def _take_error(self, subject: str, message: str) -> None:
-        self.uploads.failed(subject, message)
+        if upload_tries(message) is not None:
+            self.uploads.failed(subject, message)
+            self.withdrawn.failed(subject)
         if disk_is_full(message):
             self._full_at = asyncio.get_running_loop().time()
             self._say_full()
@@ -199,6 +204,7 @@ class FolderKeeper:
             self._watch(engine, target),
             self._check_again_and_again(engine, target),
             self._follow_uploads(engine, unsent),
+            self.withdrawn.keep(engine, target.path, self.plan.timings.poll),
         )
         tasks = [asyncio.create_task(look) for look in looks]
         adopting = asyncio.create_task(self._adopt(engine, target))
@@ -319,6 +325,9 @@ class FolderKeeper:
         while True:
             try:
                 await self.uploads.look(engine)
+                for upload in self.uploads.items:
+                    if upload.state == "uploading":
+                        self.withdrawn.sending(upload.name)
                 if unsent and self.uploads.items:  # nothing goes by itself in this life: see UNSENT_WRITE_BACK
                     again = loop.time() - tried_at >= self.plan.timings.retry_limit
                     tried_at = loop.time() if again else tried_at
@@ -329,6 +338,11 @@ class FolderKeeper:
                 self._say_full()
             self._changed()
             await asyncio.sleep(self.plan.timings.poll)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is on its way, or the store may still have to be told that something is not."""
+        return bool(self.uploads.items) or (self.engine is not None and self.withdrawn.unsettled)
 
     async def look_at_uploads(self, hurry: bool) -> None:
         """Bring `uploads` up to date for a drain; ``hurry`` also shortens the pauses before the next tries."""

@@ -215,7 +215,7 @@ class Agent:
             while quiet < QUIET_LOOKS:
                 await asyncio.gather(*(keeper.look_at_uploads(hurry=first) for keeper in self.keepers))
                 self._changed()
-                pending = any(keeper.uploads.items for keeper in self.keepers)
+                pending = any(keeper.pending for keeper in self.keepers)
                 quiet, first = 0 if pending else quiet + 1, False
                 if asyncio.get_running_loop().time() >= end and pending:
                     return

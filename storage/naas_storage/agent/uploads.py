@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from naas_client.models import Upload
+from naas_client.models import Folder, Upload
 
-from naas_storage.agent.engine import Engine
+from naas_storage.agent.engine import Engine, in_cache
 from naas_storage.agent.rc import RcError
-from naas_storage.agent.reasons import FAILED_AFTER, store_error, upload_sentence, upload_tries
+from naas_storage.agent.reasons import FAILED_AFTER, store_error, upload_sentence
 
 RC_LIMIT = 5.0
 """Seconds for an answer of rclone about its queue; it needs no network for that."""
@@ -21,7 +21,7 @@ PUT_OFF = 36000.0
 class Uploads:
     """The files of one folder that are on their way."""
 
-    def __init__(self, folder: str, cache: Path) -> None:
+    def __init__(self, folder: Folder, cache: Path) -> None:
         self.folder, self.cache = folder, cache
         self.items: list[Upload] = self._on_disk()
         self.orphans: set[str] = set()
@@ -29,9 +29,8 @@ class Uploads:
         self._errors: dict[str, str] = {}
 
     def failed(self, name: str, message: str) -> None:
-        """Take an error line of rclone's log; other errors than of uploads are ignored."""
-        if upload_tries(message) is not None:
-            self._errors[name] = message
+        """Take a line of rclone's log that says why an upload failed."""
+        self._errors[name] = message
 
     async def look(self, engine: Engine) -> None:
         """Ask rclone. Raises RcError or TimeoutError, and keeps what was known before then."""
@@ -43,7 +42,7 @@ class Uploads:
     def _item(self, entry: dict[str, Any]) -> Upload:
         name, tries = str(entry["name"]), int(entry.get("tries", 0))
         upload = Upload(
-            folder=self.folder,
+            folder=self.folder.name,
             name=name,
             size=max(0, int(entry.get("size", 0))),
             state="uploading" if entry.get("uploading") else "waiting",
@@ -79,12 +78,11 @@ class Uploads:
 
     def _on_disk(self) -> list[Upload]:
         """Files that an ended rclone marked as changed (its ``vfsMeta`` documents); the next one sends them."""
-        found = []
-        for top in (self.cache / "vfsMeta").glob("*/*"):
-            for path in (top, *top.rglob("*")):
-                if size := _dirty_size(path):
-                    name = str(path.relative_to(top))
-                    found.append(Upload(folder=self.folder, name=name, size=size - 1, state="waiting"))
+        found, top = [], in_cache(self.folder, self.cache / "vfsMeta")
+        for path in top.rglob("*"):
+            if size := _dirty_size(path):
+                name = str(path.relative_to(top))
+                found.append(Upload(folder=self.folder.name, name=name, size=size - 1, state="waiting"))
         return found
 
 

@@ -80,8 +80,8 @@ class Place(Document):
 
     def pending(self) -> Uploads:
         """What an ended agent has left to send."""
-        name = self.plan.folders[0].name
-        return Uploads(name, self.plan.cache / name)
+        folder = self.plan.folders[0]
+        return Uploads(folder, self.plan.cache / folder.name)
 
     def write(self) -> None:
         """Keep it for the other commands."""
