@@ -255,9 +255,10 @@ class Product:
 
     def _mounts(self) -> PartSpec:
         data = self.data
-        arguments = ("--base", str(data.mounts), "--socket", str(data.mounts_socket))
+        arguments = ["--base", str(data.mounts), "--socket", str(data.mounts_socket)]
         # Containers see what is mounted where their engine is.
         namespace = self.spawner == "local"
+        arguments += [] if namespace else ["--end-clean"]
         return self._python(
             "mounts", "naas_storage.mounts", data.mounts_socket, *arguments, namespace=namespace, inherits=HARMLESS
         )

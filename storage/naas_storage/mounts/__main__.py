@@ -1,7 +1,7 @@
 """``python -m naas_storage.mounts --base DIR --socket FILE``: run the mount helper (root only).
 
-It ends on SIGTERM and leaves the mounts alone, so that it can be started again under running servers; ``--cleanup`` (or the
-operation ``shutdown``) takes everything away.
+It ends on SIGTERM and leaves the mounts alone, so that it can be started again under running servers (with ``--end-clean`` it takes
+them away: for whoever ends the servers first); ``--cleanup`` (or the operation ``shutdown``) takes everything away.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--base", type=Path, required=True, help="folder (root's) below which it mounts")
     parser.add_argument("--socket", type=Path, help="its control socket, for root")
     parser.add_argument("--cleanup", action="store_true", help="detach and remove everything below the base, and end")
+    parser.add_argument("--end-clean", action="store_true", help="take all mounts away when told to end")
     options = parser.parse_args(argv)
     configure("mounts")
     if os.geteuid() != 0:
@@ -40,13 +41,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("give --socket, or --cleanup")
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
-    ControlSocket(mounts, options.socket).serve()
+    try:
+        ControlSocket(mounts, options.socket).serve()
+    except _Told:
+        if options.end_clean:
+            mounts.unpublish_all()
+        logging.getLogger(__name__).info("ended; %d servers keep their mounts", len(mounts.servers))
     return 0
 
 
+class _Told(BaseException):
+    """The signal to end, raised where the helper waits or works."""
+
+
 def _end(_signal: int, _frame: object) -> None:
-    logging.getLogger(__name__).info("ending; mounts stay for the next helper")
-    sys.exit(0)
+    raise _Told
 
 
 if __name__ == "__main__":
