@@ -179,7 +179,7 @@ class Operations:
 
     def _source(self, call: Call) -> tuple[str, str]:
         bucket, key = copy_source(call.http.headers["x-amz-copy-source"])
-        if not call.rights.may_read(bucket):
+        if not call.rights.may_read(bucket, key):
             raise S3Error("AccessDenied", "Access Denied: the source of the copy is not yours to read.")
         self._files.check_bucket(bucket)
         return bucket, key

@@ -27,6 +27,10 @@ class Owners:
         self._lock = asyncio.Lock()
         self._rows: list[dict[str, str]] = json.loads(path.read_text()) if path.exists() else []
 
+    def owns(self, subject: str, name: str) -> bool:
+        """Whether a subject was given this name."""
+        return any((row["issuer"], row["subject"], row["name"]) == (self._issuer, subject, name) for row in self._rows)
+
     async def name_of(self, subject: str, preferred_username: str) -> str:
         """The bucket of a subject; bound now if it is new. Raises STSError when the name is another subject's."""
         async with self._lock:

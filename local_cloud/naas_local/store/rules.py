@@ -160,8 +160,16 @@ class Rights:
         """Whether a bucket is, or would be, the person's."""
         return bucket == self.name or is_made_by(self.name, bucket)
 
-    def may_read(self, bucket: str) -> bool:
-        """Whether the person may read in a bucket."""
+    def may_make(self, bucket: str) -> bool:
+        """Whether the person may make a bucket."""
+        return self.owns(bucket)
+
+    def may_delete(self, bucket: str) -> bool:
+        """Whether the person may delete a bucket: not the one that was made for them."""
+        return is_made_by(self.name, bucket)
+
+    def may_read(self, bucket: str, start: str = "") -> bool:  # noqa: ARG002 - a key's rights depend on it
+        """Whether the person may read in a bucket. Parameters: ``start``, how the keys asked for begin."""
         return self.owns(bucket) or (bool(self.scratch) and bucket == self.scratch)
 
     def may_write(self, bucket: str, key: str) -> bool:
@@ -170,19 +178,48 @@ class Rights:
         return self.owns(bucket) or (shared and key.startswith(f"{self.name}/"))
 
 
+@dataclass(frozen=True)
+class KeyRights(Rights):
+    """What a long-lived key opens: the person's own bucket and, in the shared one, what is below their name."""
+
+    read_only: bool
+
+    def owns(self, bucket: str) -> bool:
+        """Only the one bucket."""
+        return bucket == self.name
+
+    def may_make(self, bucket: str) -> bool:  # noqa: ARG002
+        """None."""
+        return False
+
+    def may_delete(self, bucket: str) -> bool:  # noqa: ARG002
+        """None."""
+        return False
+
+    def may_read(self, bucket: str, start: str = "") -> bool:
+        """In the shared bucket only below the person's name."""
+        return self.owns(bucket) or (super().may_read(bucket) and start.startswith(f"{self.name}/"))
+
+    def may_write(self, bucket: str, key: str) -> bool:
+        """As the person, unless the key is for reading only."""
+        return not self.read_only and super().may_write(bucket, key)
+
+
 def check_access(rights: Rights, request: Request) -> None:
     """Raise S3Error unless a person may do this. Keys inside a DeleteObjects body and copy sources are checked where they are read."""
     op, bucket, scratch = request.op, request.bucket, rights.scratch
     if op is Op.LIST_BUCKETS:
         allowed = True
     elif op is Op.DELETE_BUCKET:
-        allowed = is_made_by(rights.name, bucket)
+        allowed = rights.may_delete(bucket)
     elif op is Op.CREATE_BUCKET:
         if scratch and bucket == scratch:
             raise S3Error("BucketAlreadyExists", "The shared bucket exists already; write below your own name in it.")
-        allowed = rights.owns(bucket)
-    elif op in READS or op is Op.DELETE_OBJECTS:
-        allowed = rights.may_read(bucket)
+        allowed = rights.may_make(bucket)
+    elif op is Op.DELETE_OBJECTS:
+        allowed = rights.may_read(bucket, f"{rights.name}/")
+    elif op in READS:
+        allowed = rights.may_read(bucket, request.key or dict(request.query).get("prefix", ""))
     else:
         allowed = rights.may_write(bucket, request.key)
     if not allowed:
