@@ -147,7 +147,7 @@ def test_nobody_has_more_than_allowed(newcomer: Callable[..., SyncGatewayClient]
     person = newcomer("greedy")
     first = person.make_s3_key(wish())
     person.make_s3_key(wish())
-    with pytest.raises(Conflict, match="You have 2 keys, as many as one may have here. Revoke one first.") as caught:
+    with pytest.raises(Conflict, match="You have 2 keys, as many as one may have here") as caught:
         person.make_s3_key(wish())
     assert caught.value.code == "too-many-keys"
     person.revoke_s3_key(first.id)
@@ -338,7 +338,7 @@ def test_the_store_takes_orders_from_the_gateway_alone(store: EmbeddedStore) -> 
     form = {"Action": "CreateAccessKey", "Version": "2010-05-08", "AccessKeyId": "NAASAAAAAAAAAAAAAAAA"}
     form |= {"UserName": "alice", "Subject": "x", "Expires": "2030-01-01T00:00:00Z", "ReadOnly": "false"}
     right = {"Authorization": f"Bearer {store.admin_key_file.read_text().strip()}"}
-    for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer \xff"}):
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": right["Authorization"][:-1]}):
         assert httpx.post(store.url, data=form, headers=headers).status_code == 403
     assert httpx.post(store.url, data=form, headers=right).status_code == 403  # no subject of that bucket
     for change in ({"AccessKeyId": "AKIA"}, {"Version": "1"}):

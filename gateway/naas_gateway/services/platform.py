@@ -30,7 +30,6 @@ from naas_gateway.services.health import HealthCheck
 from naas_gateway.services.people import People
 from naas_gateway.services.provisioners import make_provisioner
 from naas_gateway.services.reasons import Reasons
-from naas_gateway.services.s3_keys import LOOK as KEYS_LOOK
 from naas_gateway.services.s3_keys import S3Keys
 from naas_gateway.services.storage import Storage
 from naas_gateway.services.tokens import AudienceTokens
@@ -121,7 +120,7 @@ class Platform:
             forever(self.broker.maintain, MAINTAIN_EVERY, self.broker.wake),
             forever(self.broker.revoke, REVOKE_EVERY, self.broker.wake_revoking),
             forever(self.watcher.tick, self.watcher.every / 3),
-            forever(self.s3_keys.tick, min(KEYS_LOOK, self.watcher.every) / 3),
+            forever(self.s3_keys.tick, self.s3_keys.every / 3),
             forever(follow, LOOK),
             forever(self.events.forget_old, CLEAN_EVERY),
             forever(self.reasons.forget_old, CLEAN_EVERY),

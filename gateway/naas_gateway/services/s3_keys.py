@@ -27,6 +27,7 @@ from naas_gateway.services.grants import SIGNED_OUT, Grants
 from naas_gateway.services.people import People
 from naas_gateway.services.provisioners import Provisioner
 from naas_gateway.services.provisioners.contract import KeyWish, no_keys
+from naas_gateway.services.watcher import PASSES
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,8 @@ class S3Keys:
         self._storage, self._rules = settings.storage, settings.storage.long_lived_keys
         self._database, self._people, self._grants, self._access = database, people, grants, access
         self._credentials, self._provisioner, self._owner = credentials, provisioner, owner
-        self._watch_every = settings.iam.auth_refresh_age / 3
+        self._watch_every = settings.iam.auth_refresh_age / PASSES
+        self.every = min(LOOK, self._watch_every)
 
     async def own(self, row: IdentityRow) -> OwnS3Keys:
         """A person's keys, newest first. Raises NotFound (``no-s3-keys``) where the site offers none."""
@@ -173,7 +175,7 @@ class S3Keys:
         """Look, if it is time and no other replica does, for keys to end and for people who may have none any more."""
         if await duties.claim(self._database, "watch-s3-keys", self._owner, self._watch_every):
             await self._watch_people()
-        if await duties.claim(self._database, "end-s3-keys", self._owner, LOOK):
+        if await duties.claim(self._database, "end-s3-keys", self._owner, self.every):
             await self.end_due()
 
     async def end_due(self) -> None:
