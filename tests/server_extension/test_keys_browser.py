@@ -118,7 +118,9 @@ def test_a_key_from_its_making_to_its_end(lab: Stack, visit: Callable[..., Page]
     made.get_by_role("button", name="I have kept it").click()
 
     row = dialog.locator("[data-key]")
-    expect(row).to_have_text(re.compile(r"Backup of the lab computer.*Read only.*made \d min ago · ends \w+ \d+, \d{4}"))
+    expect(row).to_have_text(
+        re.compile(r"Backup of the lab computer.*Read only.*made \d min ago · ends \w+ \d+, \d{4}")
+    )
     assert SECRET not in page.content()
     row.get_by_role("button", name="Revoke Backup of the lab computer").click()
     question = page.get_by_role("dialog", name="Revoke the key for Backup of the lab computer?")

@@ -265,12 +265,14 @@ function Made({ made, back }: { made: IMadeS3Key; back: () => void }): JSX.Eleme
       <Copied label={trans.__('Bucket')} value={made.bucket} />
       <Copied label={trans.__('Address')} value={made.endpoint} />
       <p>
-        {trans.__('Or copy all of it:')}{' '}
-        <LinkButton label={trans.__('for AWS tools')} onClick={() => copy(awsProfile(made))} />{' '}
-        <span className="jp-Naas-fieldHint">~/.aws/credentials</span>
-        {' · '}
-        <LinkButton label={trans.__('for rclone')} onClick={() => copy(rcloneRemote(made))} />{' '}
-        <span className="jp-Naas-fieldHint">~/.config/rclone/rclone.conf</span>
+        {trans.__('Or copy all of it:')}
+        {all.map(({ label, file, text }) => (
+          <React.Fragment key={file}>
+            <br />
+            <LinkButton label={label} onClick={() => copy(text)} />{' '}
+            <span className="jp-Naas-fieldHint">{file}</span>
+          </React.Fragment>
+        ))}
       </p>
       <div className="jp-Naas-fieldHint" role="status">
         {trans.__('Ends %1.', absolute(new Date(made.expires_at), tag))} {said}
