@@ -257,6 +257,10 @@ function Made({ made, back }: { made: IMadeS3Key; back: () => void }): JSX.Eleme
     Clipboard.copyToSystem(text);
     setSaid(trans.__('Copied.'));
   };
+  const all = [
+    { label: trans.__('for AWS tools'), file: '~/.aws/credentials', text: awsProfile(made) },
+    { label: trans.__('for rclone'), file: '~/.config/rclone/rclone.conf', text: rcloneRemote(made) }
+  ];
   return (
     <Dialog title={trans.__('Key for %1', made.description)} keep={trans.__('I have kept it')} onClose={back}>
       <Note kind="warn">{trans.__('The secret is shown this once. Copy it now to where it is needed.')}</Note>
