@@ -60,6 +60,11 @@ export class Api {
     await this.fetch(path, { method: 'DELETE', signal: AbortSignal.timeout(TIMEOUT) });
   }
 
+  /** Delete something whose end is told in the answer. */
+  end<T>(path: string): Promise<T> {
+    return this.json<T>(path, { method: 'DELETE' }, TIMEOUT);
+  }
+
   /** The address of a path, for a download by the browser itself. */
   url(path: string): string {
     return URLExt.join(this.settings.baseUrl, 'naas', 'api') + `/${path}`;

@@ -120,6 +120,38 @@ export interface IMe {
   name: string;
   groups: string[];
   admin: boolean;
+  capabilities?: Record<string, { allowed: boolean; reason: string }>;
+}
+
+/** A long-lived key for a program that cannot renew credentials. */
+export interface IS3Key {
+  id: number;
+  access_key_id: string;
+  description: string;
+  read_only: boolean;
+  made_at: string;
+  expires_at: string;
+  state: 'active' | 'revoking' | 'ended';
+}
+
+/** The answer to making one: the only time its secret is told. */
+export interface IMadeS3Key extends IS3Key {
+  secret_access_key: string;
+  bucket: string;
+  endpoint: string;
+  region: string;
+}
+
+export interface INewS3Key {
+  description: string;
+  days: number;
+  read_only: boolean;
+}
+
+export interface IS3Keys {
+  items: IS3Key[];
+  longest_days: number;
+  most: number;
 }
 
 export interface IEvent {

@@ -72,6 +72,11 @@ export function absolute(at: Date, tag: string): string {
   }).format(at);
 }
 
+/** A day: `5 Dec 2026`. */
+export function date(at: Date, tag: string): string {
+  return new Intl.DateTimeFormat(tag, { day: 'numeric', month: 'short', year: 'numeric' }).format(at);
+}
+
 function midnight(at: Date): number {
   return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
 }

@@ -5,6 +5,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { Api, asFailure } from './api';
 import type { IEvent, IHealth, IMe, IStorageStatus } from './documents';
 import { Resource } from './resource';
+import { S3KeyStore } from './s3Keys';
 import { EventStream } from './stream';
 
 /** Seconds. Events carry every change, so polls are only a safety net beside them. */
@@ -21,11 +22,13 @@ export class NaasModel implements IDisposable {
   readonly storage = new Resource<IStorageStatus>();
   readonly health = new Resource<IHealth>();
   readonly me = new Resource<IMe>();
+  readonly keys: S3KeyStore;
 
   constructor(
     private readonly api: Api,
     private readonly stream: EventStream
   ) {
+    this.keys = new S3KeyStore(api);
     this.storagePoll = new Poll({
       name: 'naas:storage',
       factory: () => this.ask(this.storage, 'storage'),

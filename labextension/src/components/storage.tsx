@@ -12,34 +12,45 @@ import { told } from '../words';
 import { IconButton, LinkButton, Note } from './basics';
 import { useNaas } from './context';
 import { FolderGrid } from './folders';
+import { KeysRow } from './keys';
 import { Section } from './section';
 import { Empty, Failure, Loading, Stale, WORDS } from './states';
 import { UnsavedNotes, Uploads } from './uploads';
 
+/** This server's own credentials, and the keys for other programs where people may have some. */
+function Access({ status, now }: { status: IStorageStatus; now: Date }): JSX.Element | null {
+  const { language, model } = useNaas();
+  const expires = status.credentials_expire_at;
+  const keys = model.me.data?.capabilities?.['s3-keys']?.allowed ?? false;
+  return expires === null && !keys ? null : (
+    <>
+      <h3 className="jp-Naas-heading">{language.trans.__('Access')}</h3>
+      <ul className="jp-Naas-list">
+        {expires !== null ? <Credentials expiresAt={new Date(expires)} now={now} /> : null}
+        {expires !== null && status.endpoint ? <Site endpoint={status.endpoint} /> : null}
+        {keys ? <KeysRow /> : null}
+      </ul>
+    </>
+  );
+}
+
 /** How long the present credentials last; the agent renews them long before. */
-function Access(props: { expiresAt: Date; endpoint: string; now: Date }): JSX.Element {
-  const { expiresAt, endpoint, now } = props;
+function Credentials({ expiresAt, now }: { expiresAt: Date; now: Date }): JSX.Element {
   const { language } = useNaas();
   const { trans, tag } = language;
   const left = (expiresAt.getTime() - now.getTime()) / 1000;
   return (
-    <>
-      <h3 className="jp-Naas-heading">{trans.__('Access')}</h3>
-      <ul className="jp-Naas-list">
-        <li className="jp-Naas-row" title={absolute(expiresAt, tag)} data-testid="naas-access">
-          <StateIcon look={left > 0 ? 'key' : 'bad'} />
-          <div className="jp-Naas-title">
-            {left > 0 ? trans.__('Access renews itself') : trans.__('Access was not renewed')}
-          </div>
-          <div className="jp-Naas-side">
-            {left > 0
-              ? trans.__('in %1', remaining(left, language))
-              : trans.__('ended %1', clock(expiresAt, tag))}
-          </div>
-        </li>
-        {endpoint ? <Site endpoint={endpoint} /> : null}
-      </ul>
-    </>
+    <li className="jp-Naas-row" title={absolute(expiresAt, tag)} data-testid="naas-access">
+      <StateIcon look={left > 0 ? 'key' : 'bad'} />
+      <div className="jp-Naas-title">
+        {left > 0 ? trans.__('Access renews itself') : trans.__('Access was not renewed')}
+      </div>
+      <div className="jp-Naas-side">
+        {left > 0
+          ? trans.__('in %1', remaining(left, language))
+          : trans.__('ended %1', clock(expiresAt, tag))}
+      </div>
+    </li>
   );
 }
 
@@ -91,9 +102,7 @@ function Content({ status, now }: { status: IStorageStatus; now: Date }): JSX.El
       <UnsavedNotes status={status} />
       <Folders status={status} now={now} />
       <Uploads status={status} />
-      {status.credentials_expire_at !== null ? (
-        <Access expiresAt={new Date(status.credentials_expire_at)} endpoint={status.endpoint} now={now} />
-      ) : null}
+      <Access status={status} now={now} />
     </>
   );
 }
