@@ -156,7 +156,7 @@ class StorageSection(Section):
         "with radosgw-admin; elsewhere it is for display",
     )
     rclone: Path | None = Field(
-        None, description="another rclone program for the mounts; default: the one that comes with this product"
+        None, description="another rclone program for mounts and backups; default: the one that comes with this product"
     )
 
 
