@@ -133,12 +133,16 @@ interface IEnd {
   action: { label: string; callback: () => void } | null;
 }
 
-/** One toast at the end of what was started here. */
+/** One toast at the end of what was started here; the one before goes. */
 function tellEnd(parts: IBackupParts, show: () => void): void {
+  let shown = '';
   parts.model.backup.ended.connect((_: BackupModel, { what, known }: IEnded) => {
     const end = what === 'backup' ? endOfBackup(parts, known, show) : endOfRestore(parts, known);
     const { type, message, action } = end;
-    Notification.emit(message, type, {
+    if (shown !== '') {
+      Notification.dismiss(shown); // without an id all would go
+    }
+    shown = Notification.emit(message, type, {
       autoClose: type === 'success' ? 5000 : false,
       actions: action === null ? [] : [action]
     });

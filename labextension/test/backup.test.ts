@@ -124,7 +124,7 @@ test('the next backup follows from the schedule that is chosen, also before it i
 test('intervals', () =>
   assert.deepEqual(
     [0, 6, 12, 24, 168].map(hours => interval(hours, english)),
-    ['Off', 'Every 6 h', 'Every 12 h', 'Every 1 d', 'Every 7 d']
+    ['Off', 'Every 6 h', 'Every 12 h', 'Every day', 'Every week']
   ));
 
 test('patterns are lines with something in them', () =>

@@ -68,7 +68,7 @@ def test_from_a_click_to_a_file_that_is_back(alice: BackupServer) -> None:
     assert listed(alice, address, search="NOTES") == {"local/notes.txt": 5}
     order = {"run": done.last.id, "paths": ["local/notes.txt"]}
     assert alice.http.post("backup/restore", json=order).json()["running"]["what"] == "restore"
-    restored = wait_for(lambda: (now := alice.ended()).restored, "the restore's result", 120)
+    restored = wait_for(lambda: alice.ended().restored, "the restore's result", 120)
     assert (restored.files, restored.replaced, restored.problem) == (1, "", "")
     assert (alice.home / restored.folder / "local/notes.txt").read_text() == "first"
 

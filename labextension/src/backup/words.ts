@@ -77,9 +77,17 @@ export function nextRun(status: IBackupStatus, every: number, now: Date, languag
 
 /** How often: `Every 6 h`. */
 export function interval(hours: number, language: ILanguage): string {
-  return hours === 0
-    ? language.trans.__('Off')
-    : language.trans.__('Every %1', duration(hours * 3600, language));
+  const { trans } = language;
+  switch (hours) {
+    case 0:
+      return trans.__('Off');
+    case 24:
+      return trans.__('Every day');
+    case 168:
+      return trans.__('Every week');
+    default:
+      return trans.__('Every %1', duration(hours * 3600, language));
+  }
 }
 
 /** The patterns in a text of lines. */

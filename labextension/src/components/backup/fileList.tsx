@@ -16,6 +16,8 @@ import { Empty, States } from '../states';
 import { ask } from './question';
 import { Restore } from './restoreDialog';
 
+const NONE: IStoredObject[] = [];
+
 /** What could not be saved, with the causes. */
 function Problems({ run }: { run: IBackupRun }): JSX.Element | null {
   const { trans } = useNaas().language;
@@ -66,67 +68,69 @@ export function FileList({ run, now }: { run: IBackupRun; now: Date }): JSX.Elem
       : [{ label: trans.__('Show in its folder'), execute: () => goTo(parentOf(item.key)) }])
   ];
 
-  const list = ({ items, next }: IListed) => {
-    const byKey = new Map(items.map(item => [item.key, item]));
-    const rows = items.map((item): IRow => {
-      const text = shown(search === '' ? baseName(item.key) : item.key.slice(place.prefix.length), trans);
-      const bytes = size(item.size, tag);
-      const Icon = item.folder ? folderIcon : fileIcon;
-      return {
-        key: item.key,
-        name: text,
-        label: [text, ...(item.folder ? [trans.__('folder')] : []), bytes].join(', '),
-        icon: <Icon.react tag="span" aria-hidden="true" />,
-        cells: [
-          item.folder ? (
-            <button type="button" className="jp-Naas-open" tabIndex={-1} onClick={() => goTo(item.key)}>
-              <Name text={text} />
-            </button>
-          ) : (
+  const items = listing.listed?.items ?? NONE;
+  const byKey = React.useMemo(() => new Map(items.map(item => [item.key, item])), [items]);
+  const rowOf = (item: IStoredObject): IRow => {
+    const text = shown(search === '' ? baseName(item.key) : item.key.slice(place.prefix.length), trans);
+    const bytes = size(item.size, tag);
+    const Icon = item.folder ? folderIcon : fileIcon;
+    return {
+      key: item.key,
+      name: text,
+      label: [text, ...(item.folder ? [trans.__('folder')] : []), bytes].join(', '),
+      icon: <Icon.react tag="span" aria-hidden="true" />,
+      cells: [
+        item.folder ? (
+          <button type="button" className="jp-Naas-open" tabIndex={-1} onClick={() => goTo(item.key)}>
             <Name text={text} />
-          ),
-          bytes
-        ],
-        actions: (
-          <IconButton
-            icon={ellipsesIcon}
-            name={trans.__('More for %1', text)}
-            tabIndex={-1}
-            onClick={event => openMenu(event.currentTarget, entries(item))}
-          />
-        )
-      };
-    });
-    return (
-      <Grid
-        key={`${place.run}/${place.prefix}`}
-        name={trans.__('Files in the backup')}
-        heads={[{ text: trans.__('Name') }, { text: trans.__('Size'), kind: 'number' }]}
-        rows={rows}
-        more={next !== null}
-        marked={marked}
-        onMark={(key, on) => {
-          const now = new Set(marked);
-          on ? now.add(key) : now.delete(key);
-          onMark(now);
-        }}
-        onOpen={key => (byKey.get(key)!.folder ? goTo(key) : restoreRow(byKey.get(key)!))}
-        onMenu={(key, anchor) => openMenu(anchor, entries(byKey.get(key)!))}
-        onKey={(_, { key }) => {
-          if (key !== 'Backspace') {
-            return false;
-          }
-          place.prefix === '' ? backup.open({ run: '', prefix: '' }) : goTo(parentOf(place.prefix));
-          return true;
-        }}
-        onEnd={() => {
-          if (!listing.busy && listing.view(1).kind === 'data') {
-            void listing.more();
-          }
-        }}
-      />
-    );
+          </button>
+        ) : (
+          <Name text={text} />
+        ),
+        bytes
+      ],
+      actions: (
+        <IconButton
+          icon={ellipsesIcon}
+          name={trans.__('More for %1', text)}
+          tabIndex={-1}
+          onClick={event => openMenu(event.currentTarget, entries(item))}
+        />
+      )
+    };
   };
+  // Thousands of rows: made again only when what they do changes.
+  const rows = React.useMemo(() => items.map(rowOf), [items, search, place, marked, backup.running]);
+
+  const list = (
+    <Grid
+      key={`${place.run}/${place.prefix}`}
+      name={trans.__('Files in the backup')}
+      heads={[{ text: trans.__('Name') }, { text: trans.__('Size'), kind: 'number' }]}
+      rows={rows}
+      more={listing.listed?.next !== null}
+      marked={marked}
+      onMark={(key, on) => {
+        const now = new Set(marked);
+        on ? now.add(key) : now.delete(key);
+        onMark(now);
+      }}
+      onOpen={key => (byKey.get(key)!.folder ? goTo(key) : restoreRow(byKey.get(key)!))}
+      onMenu={(key, anchor) => openMenu(anchor, entries(byKey.get(key)!))}
+      onKey={(_, { key }) => {
+        if (key !== 'Backspace') {
+          return false;
+        }
+        place.prefix === '' ? backup.open({ run: '', prefix: '' }) : goTo(parentOf(place.prefix));
+        return true;
+      }}
+      onEnd={() => {
+        if (!listing.busy && listing.view(1).kind === 'data') {
+          void listing.more();
+        }
+      }}
+    />
+  );
 
   return (
     <>
@@ -160,7 +164,7 @@ export function FileList({ run, now }: { run: IBackupRun; now: Date }): JSX.Elem
         {listed => (
           <>
             {listed.items.length > 0 ? (
-              list(listed)
+              list
             ) : search === '' ? (
               <Empty title={trans.__('Nothing is here')}>{trans.__('This backup holds no files.')}</Empty>
             ) : (

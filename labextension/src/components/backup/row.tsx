@@ -10,6 +10,16 @@ import { toldAll } from '../../words';
 import { Age, IconButton, LinkButton, Meter } from '../basics';
 import { useNaas } from '../context';
 
+/** Behind a dot, or in a line of its own where there is no room beside. */
+function More({ text }: { text: string }): JSX.Element | null {
+  return text === '' ? null : (
+    <>
+      <span className="jp-Naas-wide"> · </span>
+      <span className="jp-Naas-amount">{text}</span>
+    </>
+  );
+}
+
 /** Figures and a bar; said aloud at each quarter. */
 export function Progress({ now }: { now: IBackupProgress }): JSX.Element {
   const { language } = useNaas();
@@ -21,7 +31,7 @@ export function Progress({ now }: { now: IBackupProgress }): JSX.Element {
     <>
       <div className="jp-Naas-detail">
         {first}
-        {rest.length > 0 ? <span className="jp-Naas-wide"> · {rest.join(' · ')}</span> : null}
+        <More text={rest.join(' · ')} />
       </div>
       <Meter percent={percent} name={name} text={[first, ...rest].join(', ')} look="busy" />
       <span className="jp-Naas-sr" role="status">
@@ -42,7 +52,7 @@ function Last({ status, now }: { status: IBackupStatus; now: Date }): JSX.Elemen
   return (
     <div className="jp-Naas-detail">
       <Age at={new Date(last.ended_at)} now={now} text={text} />
-      <span className="jp-Naas-wide"> · {amount(last.files, last.bytes, language)}</span>
+      <More text={amount(last.files, last.bytes, language)} />
     </div>
   );
 }
@@ -116,18 +126,8 @@ export function BackupRow({ now }: { now: Date }): JSX.Element | null {
       }}
     >
       <StateIcon look={look} />
-      <div className="jp-Naas-cell">
-        <div className="jp-Naas-title">
-          {look === 'bad' || look === 'warn' ? <span className={`jp-mod-${look}`}>{word}</span> : word}
-        </div>
-        {status.running !== null ? (
-          <Progress now={status.running} />
-        ) : (
-          <>
-            <Last status={status} now={now} />
-            {look === 'bad' ? <div className="jp-Naas-cause">{toldAll(status.problem, trans)}</div> : null}
-          </>
-        )}
+      <div className="jp-Naas-title">
+        {look === 'bad' || look === 'warn' ? <span className={`jp-mod-${look}`}>{word}</span> : word}
       </div>
       <div className="jp-Naas-rowTools">
         <Action status={status} />
@@ -136,6 +136,16 @@ export function BackupRow({ now }: { now: Date }): JSX.Element | null {
           name={trans.__('More for the backup')}
           onClick={event => more(event.currentTarget)}
         />
+      </div>
+      <div className="jp-Naas-rowBody">
+        {status.running !== null ? (
+          <Progress now={status.running} />
+        ) : (
+          <>
+            <Last status={status} now={now} />
+            {look === 'bad' ? <div className="jp-Naas-cause">{toldAll(status.problem, trans)}</div> : null}
+          </>
+        )}
       </div>
     </li>
   );

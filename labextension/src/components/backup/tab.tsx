@@ -231,12 +231,25 @@ export function BackupsTab(): JSX.Element {
   useChanges(backup);
   const now = useNow(backup.tabVisible);
   const frame = React.useRef<HTMLDivElement>(null);
-  const { run, running } = backup;
+  const { run, running, place } = backup;
+  const focused = React.useRef(place);
+  // What had the focus may be gone with the place before: keys go on in the list that comes.
+  React.useEffect(() => {
+    const tab = frame.current!;
+    if (focused.current !== place && document.activeElement === document.body) {
+      tab.focus();
+    }
+    if (document.activeElement === tab) {
+      tab.querySelector<HTMLElement>('[role=row][tabindex="0"]')?.focus({ preventScroll: true });
+    }
+    focused.current = place;
+  });
   const status = backup.status.data;
   return (
     <div
       ref={frame}
       className="jp-Naas jp-Naas-tab"
+      tabIndex={-1}
       onKeyDown={event => {
         const search = frame.current?.querySelector<HTMLElement>('input[type=search]');
         if (event.key === '/' && search && event.target !== search) {
