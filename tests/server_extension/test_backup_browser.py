@@ -272,9 +272,8 @@ def test_what_could_not_be_saved_is_named(alice: BackupLab, visit: Callable[...,
     state = BackupState(alice.home)
     line = "local/locked.txt: Failed to copy: failed to open source object: permission denied"
     run = state.known_runs()[0].model_copy(update={"errors": [line]})
-    alice.stored(f"runs/{run.id}.json").write_text(
-        run.model_dump_json()
-    )  # as after a backup with a file that is locked
+    record = f"naas-backup/runs/{run.id}.json"  # as after a backup with a file that is locked
+    alice.s3.put_object(Bucket="alice", Key=record, Body=run.model_dump_json().encode())
     state.ended(Attempt(at=run.started_at), run)
     page.get_by_role("button", name="Refresh all").click()
     expect(backup).to_have_attribute("data-look", "warn")
