@@ -328,6 +328,19 @@ class BackupProgress(Document):
     bytes_total: int = 0
 
 
+class BackupRestore(Document):
+    """A restore that ended: where the files are now, or why it failed."""
+
+    run: str
+    at: dt.datetime
+    files: int = 0
+    folder: str = Field(default="", description="below the home; empty: where the files came from")
+    replaced: str = Field(
+        default="", description="folder below the home with what was there before; empty: nothing was"
+    )
+    problem: str = Field(default="", description="why it failed; for people")
+
+
 class BackupStatus(Document):
     """The backup of a home as the panel shows it."""
 
@@ -336,6 +349,7 @@ class BackupStatus(Document):
     last: BackupRun | None = Field(default=None, description="the newest backup that ended")
     problem: str = Field(default="", description="why the newest try failed as a whole; for people")
     next_at: dt.datetime | None = None
+    restored: BackupRestore | None = Field(default=None, description="the newest restore that ended")
 
 
 class StopReason(Document):

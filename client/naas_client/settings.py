@@ -179,7 +179,7 @@ class StorageSection(Section):
         "bucket, is no new person's",
     )
     rclone: Path | None = Field(
-        None, description="another rclone program for the mounts; default: the one that comes with this product"
+        None, description="another rclone program for mounts and backups; default: the one that comes with this product"
     )
     long_lived_keys: LongLivedKeysSection = Field(
         default_factory=LongLivedKeysSection, description="keys for programs that cannot renew temporary credentials"
