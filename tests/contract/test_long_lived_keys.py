@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from naas_client.errors import NotFound
 from s3_actions import ACTIONS, READS, REFUSED, UNKNOWN, WRITES
 from s3_opening import bucket_settings
@@ -49,6 +51,8 @@ MATRIX = [
     *(("key", action, "scratch", "bob/shared", False) for action in (*SHARED_READS, "list", "list v1", "head bucket")),
     *(("key", action, "scratch", "bob/shared", False) for action in ("put", "overwrite", "multipart", "delete")),
     *(("key", action, "bob", "private", False) for action in (*READS, *WRITES)),
+    *(("key", action, "cygno-data", "raw", False) for action in (*READS, *WRITES)),
+    *(("key", action, "many-runs", "runs/2026/raw", False) for action in (*READS, *WRITES)),
     *(("reader", action, "alice", "private", True) for action in READS if action != "list uploads"),
     *(("reader", action, "alice", "private", False) for action in WRITES),
     *(("reader", action, "scratch", "alice/shared", False) for action in WRITES),
@@ -62,6 +66,30 @@ def test_what_a_key_may_do(
     isolated.alice.put_object(Bucket="alice", Key="private", Body=b"alice's own")
     code = refusal(lambda: ACTIONS[action](key if who == "key" else reader, bucket, name))
     assert code == "allowed" if allowed else code in REFUSED
+
+
+def test_a_key_does_not_know_the_buckets_of_ones_groups(isolated: Any, key: Any) -> None:
+    with contextlib.suppress(ClientError):
+        names = {bucket["Name"] for bucket in key.list_buckets()["Buckets"]}
+        assert names <= {"alice"}
+    copy = lambda: key.copy_object(Bucket="alice", Key="out", CopySource="cygno-data/raw")  # noqa: E731
+    assert refusal(copy) in REFUSED
+    assert isolated.alice.get_object(Bucket="cygno-data", Key="raw")["Body"].read()
+
+
+def test_deleting_many_deletes_what_a_key_may_write(isolated: Any, key: Any, reader: Any) -> None:
+    places = {"alice": "many", "scratch": "alice/many"}
+    for bucket, name in places.items():
+        isolated.alice.put_object(Bucket=bucket, Key=name, Body=b"1")
+        with contextlib.suppress(ClientError):
+            assert "Deleted" not in reader.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": name}]})
+        isolated.alice.head_object(Bucket=bucket, Key=name)
+        answer = key.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": name}]})
+        assert [row["Key"] for row in answer["Deleted"]] == [name]
+    for bucket, name in {"scratch": "bob/shared", "cygno-data": "raw"}.items():
+        with contextlib.suppress(ClientError):
+            assert "Deleted" not in key.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": name}]})
+        assert isolated.alice.get_object(Bucket=bucket, Key=name)["Body"].read()
 
 
 def test_ones_own_prefix_in_scratch_can_be_listed(isolated: Any, key: Any, reader: Any) -> None:
