@@ -30,7 +30,7 @@ export function KeysRow(): JSX.Element {
     <li className="jp-Naas-row" data-testid="naas-keys">
       <StateIcon look="key" />
       <div className="jp-Naas-title">{trans.__('Keys for other programs')}</div>
-      <div className="jp-Naas-side">
+      <div className="jp-Naas-rowTools">
         <LinkButton
           label={trans.__('Manage…')}
           name={trans.__('Manage keys for other programs')}
