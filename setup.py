@@ -111,6 +111,7 @@ setup(
             "logout = naas_client.laptop.commands:logout",
             "token = naas_client.laptop.commands:token",
             "s3-credentials = naas_client.laptop.commands:s3_credentials",
+            "keys = naas_client.laptop.keys:keys",
             "mount = naas_storage.laptop.commands:mount",
             "unmount = naas_storage.laptop.commands:unmount",
             "backup = naas_storage.backup.commands:backup",

@@ -89,6 +89,48 @@ class S3Credentials(Document):
     region: str = "us-east-1"
 
 
+class NewS3Key(Document):
+    """A long-lived key to be made, for a program that cannot renew temporary credentials."""
+
+    description: str = Field(min_length=1, max_length=100, description="which program it is for, in one line")
+    days: int = Field(strict=True, ge=1, le=366, description="how long it lives")
+    read_only: bool = Field(default=False, strict=True)
+
+    @field_validator("description")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        value = value.strip()
+        if not value or not value.isprintable():
+            raise ValueError("write one line without control characters")
+        return value
+
+
+class S3Key(Document):
+    """A long-lived key; its secret is known to its owner alone."""
+
+    id: int
+    username: str = Field(description="hub name of its owner")
+    access_key_id: str
+    description: str
+    read_only: bool = False
+    made_at: dt.datetime
+    expires_at: dt.datetime
+    state: Literal["active", "revoking", "ended"] = Field(
+        description="`revoking`: it is to end, and the store has not confirmed that yet, which is tried again until it does; "
+        "`ended`: only in the answer to its revocation"
+    )
+    reason: str = Field(default="", description="why it is to end: `revoked`, `expired`, `access-lost` or `not-seen`")
+
+
+class MadeS3Key(S3Key):
+    """The answer to making a key: the only time its secret is told."""
+
+    secret_access_key: str
+    bucket: str
+    endpoint: str
+    region: str
+
+
 class Folder(Document):
     """One folder below ``cloud-storage``: a bucket, or a prefix of one."""
 
@@ -286,6 +328,19 @@ class BackupProgress(Document):
     bytes_total: int = 0
 
 
+class BackupRestore(Document):
+    """A restore that ended: where the files are now, or why it failed."""
+
+    run: str
+    at: dt.datetime
+    files: int = 0
+    folder: str = Field(default="", description="below the home; empty: where the files came from")
+    replaced: str = Field(
+        default="", description="folder below the home with what was there before; empty: nothing was"
+    )
+    problem: str = Field(default="", description="why it failed; for people")
+
+
 class BackupStatus(Document):
     """The backup of a home as the panel shows it."""
 
@@ -294,6 +349,7 @@ class BackupStatus(Document):
     last: BackupRun | None = Field(default=None, description="the newest backup that ended")
     problem: str = Field(default="", description="why the newest try failed as a whole; for people")
     next_at: dt.datetime | None = None
+    restored: BackupRestore | None = Field(default=None, description="the newest restore that ended")
 
 
 DeviceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,119}$")]
@@ -406,3 +462,10 @@ class Page(Document, Generic[Item]):
     items: list[Item]
     total: int
     next: str | None = None
+
+
+class OwnS3Keys(Page[S3Key]):
+    """A person's keys, and how many of which life they may have."""
+
+    longest_days: int
+    most: int

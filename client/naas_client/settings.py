@@ -7,7 +7,7 @@ keys are refused everywhere. Secrets are never written in the file: a key that e
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -112,6 +112,24 @@ class IamSection(Section):
         return subject in self.owners or not set(self.admin_groups).isdisjoint(groups)
 
 
+class LongLivedKeysSection(Section):
+    """Keys for programs that cannot renew temporary credentials. Off until a group is named."""
+
+    groups: list[Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=list,
+        description="members of any of these may make keys; empty: nobody",
+        examples=[["users/s3-keys"]],
+    )
+    longest_days: int = Field(90, ge=1, le=366, description="longest life of a key, in days")
+    most: int = Field(5, ge=1, le=50, description="keys that a person may have at a time")
+    unverified_days: int = Field(
+        7,
+        ge=1,
+        le=366,
+        description="days after which the keys of somebody who has signed out end: IAM cannot be asked about them any more",
+    )
+
+
 class StorageSection(Section):
     """The object store and how people's credentials for it are made."""
 
@@ -140,9 +158,12 @@ class StorageSection(Section):
     admin_access_key_file: Path | None = Field(
         None,
         description="for `rgw`: file (0600) with the access key of an RGW user with the caps "
-        "`users=*;buckets=*;roles=*`, made for this service alone",
+        "`users=*;buckets=*;roles=*` (and `user-policy=*` for `long_lived_keys`), made for this service alone",
     )
-    admin_secret_key_file: Path | None = Field(None, description="for `rgw`: file (0600) with its secret key")
+    admin_secret_key_file: Path | None = Field(
+        None,
+        description="for `rgw`: file (0600) with its secret key; for `embedded` with `long_lived_keys`: the store's `admin.key`",
+    )
     session_seconds: int = Field(3600, ge=15, le=43200, description="life of temporary credentials")
     scratch_bucket: str = Field("scratch", description="readable by all, writable below one's own name; empty: none")
     quota: int = Field(
@@ -158,8 +179,20 @@ class StorageSection(Section):
         "bucket, is no new person's",
     )
     rclone: Path | None = Field(
-        None, description="another rclone program for the mounts; default: the one that comes with this product"
+        None, description="another rclone program for mounts and backups; default: the one that comes with this product"
     )
+    long_lived_keys: LongLivedKeysSection = Field(
+        default_factory=LongLivedKeysSection, description="keys for programs that cannot renew temporary credentials"
+    )
+
+    @model_validator(mode="after")
+    def _keys_can_be_kept_apart(self) -> Self:
+        if self.long_lived_keys.groups and self.provisioner == "shared-role":
+            raise ValueError(
+                "long_lived_keys.groups: with the provisioner shared-role nobody here can make keys that open one person's place "
+                "only. Remove the groups, or use rgw"
+            )
+        return self
 
     @model_validator(mode="after")
     def _scratch_is_not_a_groups(self) -> StorageSection:

@@ -100,7 +100,7 @@ class HubSection(Section):
         "local",
         description="where people's servers run: `local`, processes on this machine; `docker`, containers on it",
     )
-    docker: DockerSection = Field(default_factory=DockerSection)
+    docker: DockerSection = Field(default_factory=DockerSection, description="servers in containers")
     first_uid: int = Field(
         20000,
         ge=1000,

@@ -47,8 +47,13 @@ async function errorOf(response: Response): Promise<ApiError> {
 export class Api {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
-  get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    return this.json<T>(path, {}, TIMEOUT, signal);
+  /** Parameters: `timeout`, milliseconds. */
+  get<T>(path: string, signal?: AbortSignal, timeout = TIMEOUT): Promise<T> {
+    return this.json<T>(path, {}, timeout, signal);
+  }
+
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.json<T>(path, { method: 'PUT', body: JSON.stringify(body) }, TIMEOUT);
   }
 
   /** Parameters: `timeout`, milliseconds. */
@@ -58,6 +63,11 @@ export class Api {
 
   async delete(path: string): Promise<void> {
     await this.fetch(path, { method: 'DELETE', signal: AbortSignal.timeout(TIMEOUT) });
+  }
+
+  /** Delete something whose end is told in the answer. */
+  end<T>(path: string): Promise<T> {
+    return this.json<T>(path, { method: 'DELETE' }, TIMEOUT);
   }
 
   /** The address of a path, for a download by the browser itself. */

@@ -1,14 +1,16 @@
 import { JupyterFrontEnd, ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette, Notification, WidgetTracker } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
+import React from 'react';
 
 import { BucketBrowser } from './buckets/browser';
 import { BUCKETS } from './buckets/keys';
+import { BucketsTab } from './components/buckets/tab';
 import { count } from './formats';
 import { bucketIcon } from './icons';
 import { NaasModel } from './model';
 import { BUCKETS_ID, CommandIDs } from './tokens';
-import { BucketsWidget } from './widgets/buckets';
+import { TabWidget } from './widgets/tab';
 import type { ILanguage } from './words';
 
 export interface IBucketParts {
@@ -27,14 +29,23 @@ export function addBuckets(parts: IBucketParts): void {
   const { trans } = language;
   const { commands, shell } = app;
   const command = CommandIDs.browseBuckets;
-  const tracker = new WidgetTracker<BucketsWidget>({ namespace: BUCKETS_ID });
+  const tracker = new WidgetTracker<TabWidget>({ namespace: BUCKETS_ID });
 
-  const tab = (): BucketsWidget => {
+  const tab = (): TabWidget => {
     const open = tracker.find(() => true);
     if (open) {
       return open;
     }
-    const made = new BucketsWidget({ browser, model, language, commands });
+    const made = new TabWidget({
+      id: BUCKETS_ID,
+      label: trans.__('Buckets'),
+      icon: bucketIcon,
+      context: { model, language, commands },
+      content: React.createElement(BucketsTab, { browser }),
+      onVisible: visible => {
+        browser.visible = visible;
+      }
+    });
     shell.add(made, 'main');
     void tracker.add(made);
     return made;

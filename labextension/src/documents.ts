@@ -102,6 +102,60 @@ export interface ILink {
   longest_seconds: number;
 }
 
+export interface IBackupSettings {
+  /** 0: only when asked for. */
+  every_hours: number;
+  /** How long replaced and deleted files are kept. */
+  keep_days: number;
+  exclude: string[];
+  ping_url: string;
+}
+
+/** One backup; `files` and `bytes` count all that it holds, `sent_…` what was new or changed. */
+export interface IBackupRun {
+  id: string;
+  started_at: string;
+  ended_at: string;
+  files: number;
+  bytes: number;
+  sent_files: number;
+  sent_bytes: number;
+  /** What could not be saved, with the cause. */
+  errors: string[];
+}
+
+export interface IBackupProgress {
+  what: 'backup' | 'restore';
+  started_at: string;
+  files: number;
+  files_total: number;
+  bytes: number;
+  bytes_total: number;
+}
+
+export interface IBackupRestore {
+  run: string;
+  at: string;
+  files: number;
+  /** Below the home; empty: where the files came from. */
+  folder: string;
+  /** Folder below the home with what was there before; empty: nothing was. */
+  replaced: string;
+  problem: string;
+}
+
+export interface IBackupStatus {
+  settings: IBackupSettings;
+  running: IBackupProgress | null;
+  last: IBackupRun | null;
+  /** Why the newest try failed as a whole. */
+  problem: string;
+  next_at: string | null;
+  restored: IBackupRestore | null;
+  /** The home's place in the file browser; null when it cannot reach it. */
+  home: string | null;
+}
+
 export interface IPart {
   name: string;
   state: 'ok' | 'starting' | 'degraded' | 'down' | 'stopped';
@@ -120,6 +174,38 @@ export interface IMe {
   name: string;
   groups: string[];
   admin: boolean;
+  capabilities?: Record<string, { allowed: boolean; reason: string }>;
+}
+
+/** A long-lived key for a program that cannot renew credentials. */
+export interface IS3Key {
+  id: number;
+  access_key_id: string;
+  description: string;
+  read_only: boolean;
+  made_at: string;
+  expires_at: string;
+  state: 'active' | 'revoking' | 'ended';
+}
+
+/** The answer to making one: the only time its secret is told. */
+export interface IMadeS3Key extends IS3Key {
+  secret_access_key: string;
+  bucket: string;
+  endpoint: string;
+  region: string;
+}
+
+export interface INewS3Key {
+  description: string;
+  days: number;
+  read_only: boolean;
+}
+
+export interface IS3Keys {
+  items: IS3Key[];
+  longest_days: number;
+  most: number;
 }
 
 export interface IEvent {

@@ -58,6 +58,13 @@ export function clock(at: Date, tag: string): string {
   return new Intl.DateTimeFormat(tag, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
 }
 
+/** Day and time where several things of a day are told apart: `5 Nov, 18:02`, of another year `5 Nov 2025, 18:02`. */
+export function moment(at: Date, now: Date, tag: string): string {
+  const year = at.getFullYear() === now.getFullYear() ? undefined : 'numeric';
+  const day = new Intl.DateTimeFormat(tag, { day: 'numeric', month: 'short', year }).format(at);
+  return `${day}, ${clock(at, tag)}`;
+}
+
 /** For tooltips: date, time with seconds, zone. */
 export function absolute(at: Date, tag: string): string {
   return new Intl.DateTimeFormat(tag, {
@@ -70,6 +77,11 @@ export function absolute(at: Date, tag: string): string {
     hourCycle: 'h23',
     timeZoneName: 'short'
   }).format(at);
+}
+
+/** A day: `5 Dec 2026`. */
+export function date(at: Date, tag: string): string {
+  return new Intl.DateTimeFormat(tag, { day: 'numeric', month: 'short', year: 'numeric' }).format(at);
 }
 
 function midnight(at: Date): number {

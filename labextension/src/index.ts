@@ -8,6 +8,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Api } from './api';
+import { addBackup } from './backupCommands';
 import { addBuckets } from './bucketCommands';
 import { BucketBrowser } from './buckets/browser';
 import { BucketStore } from './buckets/store';
@@ -75,6 +76,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     addCommands({ app, api, model, panel, language, version: VERSION, browser, notebooks }, palette);
     const buckets = new BucketBrowser(new BucketStore(api));
     addBuckets({ app, browser: buckets, model, language, palette, launcher, restorer });
+    addBackup({ app, model, language, palette, browser, restorer });
     const show = () => void app.commands.execute(CommandIDs.showStorage);
     statusBar?.registerStatusItem(STATUS_ID, {
       item: new StatusItem(model, language, show),

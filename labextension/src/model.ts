@@ -3,8 +3,10 @@ import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api, asFailure } from './api';
+import { BackupModel } from './backup/model';
 import type { IEvent, IHealth, IMe, IStorageStatus } from './documents';
 import { Resource } from './resource';
+import { S3KeyStore } from './s3Keys';
 import { EventStream } from './stream';
 
 /** Seconds. Events carry every change, so polls are only a safety net beside them. */
@@ -21,11 +23,16 @@ export class NaasModel implements IDisposable {
   readonly storage = new Resource<IStorageStatus>();
   readonly health = new Resource<IHealth>();
   readonly me = new Resource<IMe>();
+  readonly keys: S3KeyStore;
+  readonly backup: BackupModel;
 
   constructor(
     private readonly api: Api,
     private readonly stream: EventStream
   ) {
+    this.keys = new S3KeyStore(api);
+    this.backup = new BackupModel(api);
+    this.backup.changed.connect(() => this._changed.emit());
     this.storagePoll = new Poll({
       name: 'naas:storage',
       factory: () => this.ask(this.storage, 'storage'),
@@ -64,6 +71,7 @@ export class NaasModel implements IDisposable {
   set panelVisible(visible: boolean) {
     const appeared = visible && !this._panelVisible;
     this._panelVisible = visible;
+    this.backup.panelVisible = visible;
     if (appeared) {
       void this.healthPoll.refresh();
     }
@@ -79,7 +87,7 @@ export class NaasModel implements IDisposable {
     this.storage.restart();
     this.health.restart();
     this._changed.emit();
-    await Promise.allSettled([this.storagePoll.refresh(), this.healthPoll.refresh()]);
+    await Promise.allSettled([this.storagePoll.refresh(), this.healthPoll.refresh(), this.backup.refresh()]);
   }
 
   /** Send now what could not be sent. Raises `ApiError`. */
@@ -106,6 +114,7 @@ export class NaasModel implements IDisposable {
     document.removeEventListener('visibilitychange', this.onVisibility);
     this.storagePoll.dispose();
     this.healthPoll.dispose();
+    this.backup.dispose();
     this.stream.dispose();
     Signal.clearData(this);
   }

@@ -26,7 +26,10 @@ export function level(usage: IUsage | null): Level {
 }
 
 /** `62.4 of 200 GiB`, or `62.4 GiB` without a limit. */
-export function used({ used_bytes, quota_bytes }: IUsage, { trans, tag }: ILanguage): string {
+export function used(
+  { used_bytes, quota_bytes }: Pick<IUsage, 'used_bytes' | 'quota_bytes'>,
+  { trans, tag }: ILanguage
+): string {
   const amount = size(used_bytes, tag);
   if (quota_bytes === null) {
     return amount;

@@ -2,6 +2,7 @@
 export const PLUGIN_ID = 'jupyterlab-naas:plugin';
 export const PANEL_ID = 'jp-naas-panel';
 export const BUCKETS_ID = 'jp-naas-buckets';
+export const BACKUPS_ID = 'jp-naas-backups';
 export const DRIVE_BROWSER_ID = 'jp-naas-drive';
 export const STATUS_ID = 'jupyterlab-naas:status';
 export const DOMAIN = 'jupyterlab_naas';
@@ -17,6 +18,10 @@ export namespace CommandIDs {
   export const reconnect = 'naas:reconnect';
   export const retryUploads = 'naas:retry-uploads';
   export const browseBuckets = 'naas:browse-buckets';
+  export const backUp = 'naas:back-up';
+  export const restoreBackup = 'naas:restore-backup';
+  export const openHomeFolder = 'naas:open-home-folder';
+  export const backupSettings = 'naas:backup-settings';
   export const insertObjectCode = 'naas:insert-object-code';
   export const insertFileCode = 'naas:insert-file-code';
   export const about = 'naas:about';

@@ -1,2 +1,3 @@
 import './base.css';
 import './buckets.css';
+import './backup.css';

@@ -217,7 +217,8 @@ class Product:
 
     def _storage_settings(self) -> dict[str, Any]:
         if self.object_store != "ceph":
-            return {"url": self._address("store")}
+            admin = {"admin_secret_key_file": str(self.data.part("store") / store.ADMIN_KEY)}
+            return {"url": self._address("store"), **(admin if self.object_store == "embedded" else {})}
         found, _ = self._ceph
         return {
             "url": found.url(),

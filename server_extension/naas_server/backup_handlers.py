@@ -10,11 +10,12 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from jupyter_server.auth.decorator import authorized
 from naas_client.errors import Conflict, NaasError, Unavailable
-from naas_client.models import BackupRun, BackupSettings, BackupStatus, Page
+from naas_client.models import BackupProgress, BackupRun, BackupSettings, BackupStatus, ObjectPage, Page
+from naas_storage.backup.browse import browse
 from naas_storage.backup.state import BackupState
 from pydantic import BaseModel, ConfigDict, Field
 from tornado.web import authenticated
@@ -29,6 +30,8 @@ LIST_LIMIT = 60.0
 END_LIMIT = 3.0
 """Seconds for a process that has done its work to end."""
 LONGEST_BODY = 2**20
+MOST_FILES = 1000
+"""Entries of a page of a backup's files, and files and folders that one restore may name."""
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +43,27 @@ class RestoreOrder(BaseModel):
 
     run: str = Field(max_length=40, pattern=r"^[^\x00]*$")
     paths: list[Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]] = Field(
-        default_factory=list, max_length=100
+        default_factory=list, max_length=MOST_FILES
     )
     in_place: bool = False
 
 
-class Backups:
-    """The backups of this server's owner. Parameters: ``home``, the owner's home folder."""
+class PanelBackup(BackupStatus):
+    """The status with where the file browser shows the home."""
 
-    def __init__(self, home: Path) -> None:
+    home: str | None = Field(
+        default=None, description="relative to the server's root; null when the file browser cannot reach it"
+    )
+
+
+class Backups:
+    """The backups of this server's owner. Parameters: ``home``, the owner's home folder; ``root``, the file browser's."""
+
+    def __init__(self, home: Path, root: Path) -> None:
         self._home, self._starting = home, asyncio.Lock()
+        self._browser_path = home.relative_to(root).as_posix() if home.is_relative_to(root) else None
         self._work: asyncio.subprocess.Process | None = None
+        self._begun: BackupProgress | None = None
         self._schedule: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -79,21 +92,29 @@ class Backups:
     def _state(self) -> BackupState:
         return BackupState(self._home)
 
-    async def status(self) -> BackupStatus:
-        """How the backup is now."""
+    async def _kept(self) -> BackupStatus:
         return await in_thread(lambda: self._state().status(_now()))
 
-    async def change(self, settings: BackupSettings) -> BackupStatus:
+    async def status(self) -> PanelBackup:
+        """How the backup is now. A process that is starting, or has not ended yet, counts as at work."""
+        kept = await self._kept()
+        begun = self._begun if self._work is not None and self._work.returncode is None else None
+        return PanelBackup(
+            **kept.model_copy(update={"running": kept.running or begun}).model_dump(), home=self._browser_path
+        )
+
+    async def change(self, settings: BackupSettings) -> PanelBackup:
         """Keep other settings."""
         await in_thread(lambda: self._state().change(settings))
         return await self.status()
 
-    async def start(self, *arguments: str) -> None:
+    async def start(self, command: Literal["run", "restore"], *arguments: str) -> None:
         """Begin a backup (``run``) or a restore. Raises Conflict when one is running."""
         async with self._starting:
-            if (await self.status()).running or not await self._ended():
+            if (await self._kept()).running or not await self._ended():
                 raise Conflict("A backup or a restore is running. Wait for its end.", code="backup-running")
-            self._work = await self._process(*arguments, output=asyncio.subprocess.DEVNULL)
+            self._begun = BackupProgress(what="backup" if command == "run" else "restore", started_at=_now())
+            self._work = await self._process(command, *arguments, output=asyncio.subprocess.DEVNULL)
 
     async def _ended(self) -> bool:
         """Whether the process before this one is gone: one whose result is there already needs another moment to end."""
@@ -117,6 +138,10 @@ class Backups:
         if process.returncode:
             raise Unavailable(error.decode(errors="replace").strip()[-500:], code="backup-failed")
         return await in_thread(lambda: self._state().known_runs())
+
+    async def files(self, run: str, prefix: str, cursor: str, limit: int, search: str) -> ObjectPage:
+        """A page of what a backup holds; parameters as `browse`. Raises InvalidInput for a backup that ``runs`` has not shown."""
+        return await in_thread(lambda: browse(self._state().files_of(run), prefix, cursor, limit, search))
 
     async def _process(self, *arguments: str, output: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -178,6 +203,18 @@ class BackupRunsHandler(BackupHandler):
         """Begin a backup."""
         await self.backups.start("run")
         self.answer(await self.backups.status(), 202)
+
+
+class BackupFilesHandler(BackupHandler):
+    """``GET backup/runs/{run}/files?prefix=&cursor=&limit=&search=``."""
+
+    @authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """A page of the files of a backup."""
+        limit = max(1, min(self.number("limit", 100), MOST_FILES))
+        place = self.query("prefix"), self.query("cursor"), limit, self.query("search")
+        self.answer(await self.backups.files(run, *place))
 
 
 class BackupRestoreHandler(BackupHandler):

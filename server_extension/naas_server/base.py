@@ -93,6 +93,21 @@ class NaasHandler(APIHandler):
             where = ".".join(str(part) for part in first["loc"][:2]) or "the request"
             raise InvalidInput(f"{where[:100]}: {first['msg']}. Change it and send it again.") from None
 
+    def query(self, name: str, default: str = "") -> str:
+        """A parameter of the address exactly as it was sent: Tornado's own way takes spaces and control characters out of keys."""
+        values = self.request.query_arguments.get(name, [])
+        try:
+            return values[-1].decode() if values else default
+        except UnicodeDecodeError:
+            raise InvalidInput(f"The parameter {name} is not UTF-8. Encode it as UTF-8.") from None
+
+    def number(self, name: str, default: int) -> int:
+        """A parameter that is a number."""
+        text = self.query(name, str(default))
+        if not text.isascii() or not text.isdigit() or len(text) > 9:
+            raise InvalidInput(f"The parameter {name} is not a number. Give one.")
+        return int(text)
+
     def answer(self, document: BaseModel | dict[str, Any], status: int = 200) -> None:
         """Finish with a document."""
         self.set_status(status)

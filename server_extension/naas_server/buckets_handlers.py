@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from naas_client.errors import InvalidInput, NaasError
+from naas_client.errors import NaasError
 from naas_client.models import NewBucket
 from naas_storage.buckets import Buckets, Upload
 from naas_storage.buckets.objects import Objects
@@ -74,21 +74,6 @@ class BucketHandler(NaasHandler):
     async def objects(self, bucket: str) -> Objects:
         """The objects of a bucket; making the client reads files."""
         return await in_thread(self.buckets.objects, bucket)
-
-    def query(self, name: str, default: str = "") -> str:
-        """A parameter of the address exactly as it was sent: Tornado's own way takes spaces and control characters out of keys."""
-        values = self.request.query_arguments.get(name, [])
-        try:
-            return values[-1].decode() if values else default
-        except UnicodeDecodeError:
-            raise InvalidInput(f"The parameter {name} is not UTF-8. Encode it as UTF-8.") from None
-
-    def number(self, name: str, default: int) -> int:
-        """A parameter that is a number."""
-        text = self.query(name, str(default))
-        if not text.isascii() or not text.isdigit() or len(text) > 9:
-            raise InvalidInput(f"The parameter {name} is not a number. Give one.")
-        return int(text)
 
 
 class BucketsHandler(BucketHandler):

@@ -11,6 +11,7 @@ from naas_storage.buckets import Buckets
 from traitlets import Float, Unicode, default
 
 from naas_server.backup_handlers import (
+    BackupFilesHandler,
     BackupRestoreHandler,
     BackupRunsHandler,
     Backups,
@@ -72,7 +73,7 @@ class NaasServer(ExtensionApp):
         storage = Storage(Path(self.run_folder) if self.run_folder else None, self._root())
         self.gateway = Gateway(self.gateway_url)
         self.streams = Streams(self.heartbeat)
-        self.backups = Backups(Path.home())
+        self.backups = Backups(Path.home(), self._root())
         self.handlers.extend(
             [
                 (f"{API}/storage", StorageHandler, {"storage": storage}),
@@ -90,6 +91,7 @@ class NaasServer(ExtensionApp):
                 (f"{API}/backup", BackupStatusHandler, {"backups": self.backups}),
                 (f"{API}/backup/settings", BackupSettingsHandler, {"backups": self.backups}),
                 (f"{API}/backup/runs", BackupRunsHandler, {"backups": self.backups}),
+                (f"{API}/backup/runs/([^/]+)/files", BackupFilesHandler, {"backups": self.backups}),
                 (f"{API}/backup/restore", BackupRestoreHandler, {"backups": self.backups}),
                 *drive_handlers(CloudDrive(parent=self.serverapp)),
                 (f"{API}/.*", UnknownHandler),

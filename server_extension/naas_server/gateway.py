@@ -23,7 +23,10 @@ STREAM_SILENCE = 60.0
 
 @dataclass(frozen=True)
 class Route:
-    """One of the gateway's addresses that the browser may use through us, and how."""
+    """One of the gateway's addresses that the browser may use through us, and how.
+
+    Parameters: ``path``, may end in one group of a regular expression, for the name of one thing.
+    """
 
     path: str
     methods: frozenset[str]
@@ -36,11 +39,14 @@ ROUTES = {
         Route("me", frozenset({"GET"})),
         Route("health", frozenset({"GET"})),
         Route("tokens", frozenset({"POST"})),
+        Route("s3-keys", frozenset({"GET", "POST"})),
+        Route("s3-keys/([1-9][0-9]{0,9})", frozenset({"DELETE"})),
         Route("stop-reasons", frozenset({"GET"}), frozenset({"limit", "cursor"})),
         Route("stop-reasons/seen", frozenset({"POST"})),
     )
 }
-"""What is not here is not passed: `hub/…` and `audit` are not a browser's business, and S3 credentials stay with the agent."""
+"""What is not here is not passed: `hub/…` and `audit` are not a browser's business, and temporary S3 credentials stay with the agent.
+A long-lived key is for another program, so its secret is shown to its owner once."""
 
 
 @dataclass(frozen=True)

@@ -23,22 +23,28 @@ class PassThroughHandler(NaasHandler):
 
     @authenticated
     @authorized
-    async def get(self) -> None:
+    async def get(self, item: str = "") -> None:
         """Read."""
-        await self._pass(None)
+        await self._pass(item, None)
 
     @authenticated
     @authorized
-    async def post(self) -> None:
+    async def post(self, item: str = "") -> None:
         """Change; Jupyter Server has checked XSRF before."""
-        await self._pass(self._body())
+        await self._pass(item, self._body())
 
-    async def _pass(self, body: bytes | None) -> None:
+    @authenticated
+    @authorized
+    async def delete(self, item: str = "") -> None:
+        """End; Jupyter Server has checked XSRF before."""
+        await self._pass(item, None)
+
+    async def _pass(self, item: str, body: bytes | None) -> None:
         if self.request.method not in self.route.methods:
             raise MethodNotAllowed("This address cannot be used like that. Reload the page to get the current panel.")
         answer = await self.gateway.send(
             self.request.method,
-            self.route.path,
+            self.route.path.partition("(")[0] + item,
             request_id=self.request_id,
             parameters=self._parameters(),
             body=body,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from naas_gateway.db.engine import Database
 from naas_gateway.db.migrate import migrate
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
+from naas_gateway.services.provisioners.contract import KeyWish, Provisioner
+from naas_gateway.services.provisioners.embedded import Embedded
+from naas_gateway.services.provisioners.own import OwnCredentials
 from naas_gateway.services.provisioners.policies import LISTS, OWN, READS, WRITES
 from naas_gateway.services.provisioners.rgw import Rgw
 from naas_local.ceph import CephStore
@@ -46,6 +50,40 @@ class IsolatedStore:
     """A client of somebody in no group but those of everybody with storage."""
     people_make_buckets: bool = True
     """Whether a person may make buckets of their own beside the first."""
+    provisioner: Callable[[], AbstractAsyncContextManager[Provisioner]] | None = None
+    issuer: str = ""
+    made: int = field(default=0, init=False)
+
+    def make_key(self, name: str, *, read_only: bool = False, seconds: float = 3600) -> tuple[str, Any]:
+        """A long-lived key of a person, and a client that has nothing else. Parameters: ``seconds``, its life."""
+        self.made += 1
+        access_key = f"NAAS{self.made:016d}".translate(str.maketrans("0189", "ABCD"))
+        wish = KeyWish(access_key, read_only, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds))
+
+        async def make(provisioner: Provisioner) -> str:
+            return await provisioner.make_key(self._row(name), wish)
+
+        keys = {"AccessKeyId": access_key, "SecretAccessKey": self._ask(make), "SessionToken": None}
+        return access_key, s3_client(self.url, keys)
+
+    def revoke_key(self, name: str, access_key: str) -> None:
+        """End a key."""
+
+        async def revoke(provisioner: Provisioner) -> None:
+            await provisioner.revoke_key(self._row(name), access_key)
+
+        self._ask(revoke)
+
+    def _row(self, name: str) -> IdentityRow:
+        return IdentityRow(name=name, subject=SUBJECTS[name], issuer=self.issuer)
+
+    def _ask(self, work: Callable[[Provisioner], Awaitable[Any]]) -> Any:
+        async def run() -> Any:
+            assert self.provisioner is not None
+            async with self.provisioner() as provisioner:
+                return await work(provisioner)
+
+        return asyncio.run(run())
 
 
 FOLDERS = [
@@ -69,14 +107,20 @@ def people(url: str, issuer: TokenIssuer, role_of: Callable[[str], str], **optio
         token = issuer.token(user, groups=GROUPS[user])
         return s3_client(url, assume_role(url, token, role_of(user), session_name))
 
-    own = [client(name, name) for name in ("alice", "bob")]
-    return IsolatedStore(url, *own, client("alice", "bob"), client("erin", "erin"), **options)
+    alice, bob, erin = (client(name, name) for name in GROUPS)
+    return IsolatedStore(url, alice, bob, client("alice", "bob"), erin, issuer=f"{issuer.url}/", **options)
 
 
 @contextmanager
 def embedded(folder: Path, _ceph: Callable[[], CephStore]) -> Iterator[IsolatedStore]:
     with TokenIssuer().running() as issuer, embedded_store(folder, issuer.url, folders=FOLDERS) as store:
-        found = people(store.url, issuer, lambda _: store.role_arn)
+        settings = StorageSection(url=store.url, folders=FOLDERS)
+
+        def make(sites: Sites, audit: Audit) -> Provisioner:
+            return Embedded(settings, sites, audit, store.admin_key_file.read_text().strip())
+
+        provisioner = partial(provisioned, folder, store.url, make)
+        found = people(store.url, issuer, lambda _: store.role_arn, provisioner=provisioner)
         found.alice.create_bucket(Bucket="alice")
         found.bob.create_bucket(Bucket="bob")
         yield found
@@ -88,29 +132,43 @@ def rgw(folder: Path, ceph: Callable[[], CephStore]) -> Iterator[IsolatedStore]:
     store = ceph()
     with TokenIssuer().running() as issuer:
         store.trust(f"{issuer.url}/")
-        asyncio.run(_provision(folder, store, f"{issuer.url}/"))
-        yield people(store.url, issuer, lambda user: f"arn:aws:iam:::role/naas-{user}")
+        settings = StorageSection(url=store.url, provisioner="rgw", folders=FOLDERS)
+
+        async def named() -> str:
+            return f"{issuer.url}/"
+
+        def make(sites: Sites, audit: Audit) -> Provisioner:
+            return Rgw(settings, RgwAdmin(sites, Keys(*store.admin, settings.region)), Store(sites), audit, named)
+
+        provisioner = partial(provisioned, folder, store.url, make)
+        asyncio.run(_provision(provisioner, f"{issuer.url}/"))
+        yield people(store.url, issuer, lambda user: f"arn:aws:iam:::role/naas-{user}", provisioner=provisioner)
 
 
-async def _provision(folder: Path, store: CephStore, issuer: str) -> None:
-    async def named() -> str:
-        return issuer
-
-    settings = StorageSection(url=store.url, provisioner="rgw", folders=FOLDERS)
-    database, sites = Database(f"sqlite+aiosqlite:///{folder / 'gateway.sqlite'}"), Sites([store.url])
+@asynccontextmanager
+async def provisioned(
+    folder: Path, url: str, make: Callable[[Sites, Audit], Provisioner]
+) -> AsyncIterator[Provisioner]:
+    """A provisioner of our own with a database for its audit rows."""
+    database, sites = Database(f"sqlite+aiosqlite:///{folder / 'gateway.sqlite'}"), Sites([url])
     await migrate(database)
-    admin = RgwAdmin(sites, Keys(*store.admin, settings.region))
-    provisioner = Rgw(settings, admin, Store(sites), Audit(database), named)
-    for number, name in enumerate(GROUPS):
-        now = dt.datetime.now(dt.UTC)
-        row = IdentityRow(id=number, name=name, subject=SUBJECTS[name], issuer=issuer, claims_at=now)
-        await provisioner.admit(row, folders_of(name))
-    await sites.close()
-    await database.close()
+    try:
+        yield make(sites, Audit(database))
+    finally:
+        await sites.close()
+        await database.close()
+
+
+async def _provision(provisioner: Callable[[], AbstractAsyncContextManager[Provisioner]], issuer: str) -> None:
+    async with provisioner() as rgw:
+        for number, name in enumerate(GROUPS):
+            now = dt.datetime.now(dt.UTC)
+            row = IdentityRow(id=number, name=name, subject=SUBJECTS[name], issuer=issuer, claims_at=now)
+            await rgw.admit(row, folders_of(name))
 
 
 @contextmanager
-def shared_role(_folder: Path, ceph: Callable[[], CephStore]) -> Iterator[IsolatedStore]:
+def shared_role(folder: Path, ceph: Callable[[], CephStore]) -> Iterator[IsolatedStore]:
     """One role that opens nothing, and the site's bucket policies on ``oidc$<sub>``, as INFN Cloud runs it."""
     store = ceph()
     with TokenIssuer().running() as issuer:
@@ -129,7 +187,11 @@ def shared_role(_folder: Path, ceph: Callable[[], CephStore]) -> Iterator[Isolat
             set_rules(
                 site, bucket, *(rule for folder in FOLDERS if folder.bucket == bucket for rule in group_rules(folder))
             )
-        yield people(store.url, issuer, lambda _: store.role_arn, people_make_buckets=False)
+        settings = StorageSection(url=store.url, provisioner="shared-role", folders=FOLDERS)
+        provisioner = partial(
+            provisioned, folder, store.url, lambda sites, audit: OwnCredentials(settings, Store(sites), audit)
+        )
+        yield people(store.url, issuer, lambda _: store.role_arn, people_make_buckets=False, provisioner=provisioner)
 
 
 def grant(names: list[str], actions: tuple[str, ...], *resources: str) -> dict[str, Any]:

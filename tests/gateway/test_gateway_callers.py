@@ -20,7 +20,7 @@ from naas_local.iam import EmbeddedIam
 
 pytestmark = pytest.mark.server
 
-ADMIN_CALLS = [("GET", "/audit"), ("GET", "/../../metrics")]
+ADMIN_CALLS = [("GET", "/audit"), ("GET", "/admin/s3-keys"), ("DELETE", "/admin/s3-keys/1"), ("GET", "/../../metrics")]
 
 
 @pytest.mark.parametrize(("method", "path"), [*USER_CALLS, *HUB_CALLS, *ADMIN_CALLS])

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 from gateway_app import Gateway, HubStandIn, gateway_app
-from naas_client.errors import NotFound
+from naas_client.errors import NotFound, Unavailable
 from naas_client.files import write_private
-from naas_client.models import Part, StoragePlan
+from naas_client.models import NewS3Key, Part, StoragePlan
 from naas_client.names import hub_name
 from naas_gateway.clients.rgw import RgwAdmin
 from naas_gateway.clients.s3 import Keys
@@ -35,6 +35,7 @@ def storage(ceph: CephStore, **more: Any) -> dict[str, Any]:
         "provisioner": "rgw",
         "quota": QUOTA,
         "session_seconds": 900,
+        "long_lived_keys": {"groups": ["users/s3"]},
         "admin_access_key_file": str(ceph.config.access_key_file),
         "admin_secret_key_file": str(ceph.config.secret_key_file),
         **more,
@@ -358,3 +359,38 @@ async def test_a_key_that_is_gone_already_is_as_good_as_deleted(ceph: CephStore)
 def test_no_key_of_the_store_is_ever_logged(site: Gateway, ceph: CephStore) -> None:
     assert ceph.admin[1] not in site.log.read_text()
     assert "secret_key" not in site.log.read_text()
+
+
+def test_a_long_lived_key_is_a_user_for_as_long_as_it_lives(
+    site: Gateway, hub: HubStandIn, ceph: CephStore, newcomer: Callable[[str], str]
+) -> None:
+    name = newcomer("keeper")
+    person = site.client(hub.user_token(name))
+    made = person.make_s3_key(NewS3Key(description="Backup", days=1))  # no server was ever started
+    keys = {"AccessKeyId": made.access_key_id, "SecretAccessKey": made.secret_access_key, "SessionToken": None}
+    here, there = (s3_client(rgw.url, keys) for rgw in ceph.rgws)
+    here.put_object(Bucket=name, Key="x", Body=b"1")
+    assert there.get_object(Bucket=name, Key="x")["Body"].read() == b"1"
+    uid = f"naas-{name}--{made.access_key_id.lower()}"
+    assert ceph.radosgw_admin("user", "info", f"--uid={uid}")["display_name"] == f"naas key: {subject(site, name)}"
+    assert person.revoke_s3_key(made.id).state == "ended"
+    assert [refusal(lambda c=c: c.list_objects_v2(Bucket=name)) for c in (here, there)] == ["AccessDenied"] * 2
+    assert uid not in ceph.radosgw_admin("user", "list")
+
+
+def test_without_the_cap_for_policies_no_user_is_left(
+    site: Gateway, hub: HubStandIn, ceph: CephStore, newcomer: Callable[[str], str]
+) -> None:
+    name = newcomer("capless")
+    person = site.client(hub.user_token(name))
+    person.s3_credentials()
+    ceph.radosgw_admin("caps", "rm", "--uid=naas-admin", "--caps=user-policy=*")
+    try:
+        with pytest.raises(Unavailable) as caught:
+            person.make_s3_key(NewS3Key(description="Backup", days=1))
+        assert caught.value.code == "store-admin"
+    finally:
+        ceph.radosgw_admin("caps", "add", "--uid=naas-admin", "--caps=user-policy=*")
+    assert person.s3_keys().items == []
+    left = lambda: [uid for uid in ceph.radosgw_admin("user", "list") if uid.startswith(f"naas-{name}--")]  # noqa: E731
+    wait_for(lambda: not left(), "the half made key's user is deleted", limit=100)

@@ -32,7 +32,7 @@ def test_the_defaults_are_a_whole_site() -> None:
         ({"iam": {"issuer": "iam.example.org"}}, "iam.issuer", "starts with http"),
         ({"iam": {"auth_refresh_age": "soon"}}, "iam.auth_refresh_age", "valid integer"),
         ({"iam": {"allowed_groups": "admins"}}, "iam.allowed_groups", "valid list"),
-        ({"hub": {"spawner": "slurm"}}, "hub.spawner", "'local'"),
+        ({"hub": {"spawner": "kubernetes"}}, "hub.spawner", "'local' or 'docker'"),
         ({"hub": {"concurrent_spawn_limit": -1}}, "hub.concurrent_spawn_limit", "greater than or equal to 0"),
         ({"hub": {"hub_bind_url": "http://127.0.0.1:8081/hub"}}, "hub.hub_bind_url", "scheme, host and port only"),
         ({"hub": {"session_days": 0}}, "hub.session_days", "greater than 0"),

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from lab_server import Desk, drive_store, jupyter
 from naas_client.errors import ErrorAnswer
-from naas_client.models import BackupRun, BackupStatus, Page
+from naas_client.models import BackupRun, BackupStatus, ObjectPage, Page
 from naas_storage.agent.engine import write_configuration
 from naas_storage.plan import AgentPlan
 from waiting import wait_for
@@ -50,7 +50,10 @@ def test_from_a_click_to_a_file_that_is_back(alice: BackupServer) -> None:
     (alice.home / "local").mkdir()
     (alice.home / "local/notes.txt").write_text("first")
     (alice.home / "random.py").write_text("raise SystemExit('a module of the person, not Python')")
-    assert alice.http.post("backup/runs").status_code == 202
+    begun = alice.http.post("backup/runs")
+    assert begun.status_code == 202
+    assert begun.json()["running"]["what"] == "backup"  # at once: the process has not taken its lock yet
+    assert begun.json()["home"] == "."
     done = alice.ended()
     assert done.problem == ""
     assert done.last is not None
@@ -59,13 +62,27 @@ def test_from_a_click_to_a_file_that_is_back(alice: BackupServer) -> None:
 
     runs = Page[BackupRun].model_validate_json(alice.http.get("backup/runs").content)
     assert [one.id for one in runs.items] == [done.last.id]
+    address = f"backup/runs/{done.last.id}/files"
+    assert listed(alice, address, prefix="local/") == {"local/notes.txt": 5}
+    assert listed(alice, address)["local/"] == 5
+    assert listed(alice, address, search="NOTES") == {"local/notes.txt": 5}
     order = {"run": done.last.id, "paths": ["local/notes.txt"]}
-    assert alice.http.post("backup/restore", json=order).status_code == 202
-    wait_for(
-        lambda: [one.read_text() for one in alice.home.glob("local/restored-*/local/notes.txt")] == ["first"],
-        "back",
-        120,
-    )
+    assert alice.http.post("backup/restore", json=order).json()["running"]["what"] == "restore"
+    restored = wait_for(lambda: alice.ended().restored, "the restore's result", 120)
+    assert (restored.files, restored.replaced, restored.problem) == (1, "", "")
+    assert (alice.home / restored.folder / "local/notes.txt").read_text() == "first"
+
+
+def listed(alice: BackupServer, address: str, **parameters: str) -> dict[str, int]:
+    """Keys and sizes of a page of a backup's files."""
+    page = ObjectPage.model_validate_json(alice.http.get(address, params=parameters).content)
+    return {item.key: item.size for item in page.items}
+
+
+def test_a_restore_that_cannot_be_says_why(alice: BackupServer) -> None:
+    alice.http.post("backup/restore", json={"run": "2020-01-01T000000Z"})
+    restored = wait_for(lambda: (now := alice.ended()).restored is not None and now.restored.problem, "the cause", 120)
+    assert "There is no backup" in restored
 
 
 def test_wishes_are_kept_and_say_when_the_next_one_is(alice: BackupServer) -> None:
@@ -89,6 +106,9 @@ def test_wishes_are_kept_and_say_when_the_next_one_is(alice: BackupServer) -> No
         ("POST", "backup/restore", {"run": 1}),
         ("POST", "backup/restore", {"paths": []}),
         ("POST", "backup/restore", {"run": "2026-11-24T120000Z", "paths": ["a\0b"]}),
+        ("GET", "backup/runs/2020-01-01T000000Z/files", {}),
+        ("GET", "backup/runs/..%2F..%2Fsettings/files", {}),
+        ("GET", "backup/runs/2020-01-01T000000Z/files?limit=x", {}),
     ],
 )
 def test_bad_input_is_refused(alice: BackupServer, method: str, path: str, document: dict[str, Any]) -> None:
@@ -103,5 +123,6 @@ def test_without_a_token_nothing_is_told(alice: BackupServer) -> None:
         ("POST", "backup/runs"),
         ("PUT", "backup/settings"),
         ("GET", "backup/runs"),
+        ("GET", "backup/runs/2026-11-24T120000Z/files"),
     ):
         assert httpx.request(method, f"{alice.http.base_url}{path}").status_code in (401, 403)

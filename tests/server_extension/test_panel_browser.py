@@ -115,9 +115,15 @@ def test_keys(lab: Stack, visit: Callable[..., Page]) -> None:
     expect(page.get_by_role("menuitem", name="Copy Path")).to_be_visible()
     page.keyboard.press("Escape")
     expect(scratch).to_be_focused()
+    expect(panel.get_by_test_id("naas-backup")).to_be_visible()
+    stops = ["Back up now", "More for the backup"]
+    for name in stops:
+        page.keyboard.press("Tab")
+        expect(panel.get_by_role("button", name=name)).to_be_focused()
     page.keyboard.press("Tab")
     expect(panel.locator("#jp-naas-services-toggle")).to_be_focused()
-    page.keyboard.press("Shift+Tab")
+    for _ in (*stops, "the list"):
+        page.keyboard.press("Shift+Tab")
     expect(scratch).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".jp-FileBrowser .jp-BreadCrumbs")).to_have_text("/cloud-storage/scratch/")

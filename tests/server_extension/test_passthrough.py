@@ -180,3 +180,19 @@ def test_the_token_is_in_no_log(stack: Stack, api: httpx.Client) -> None:
     api.get("me")
     api.get("audit")
     assert HUB_TOKEN not in stack.jupyter.log.read_text()
+
+
+def test_a_key_is_ended_by_its_number_alone(stack: Stack, api: httpx.Client) -> None:
+    stack.gateway.says("s3-keys/12", {"id": 12, "state": "ended"})
+    assert api.delete("s3-keys/12").json() == {"id": 12, "state": "ended"}
+    (asked,) = stack.gateway.asked
+    assert (asked.method, asked.path, asked.headers["Authorization"]) == (
+        "DELETE",
+        "/api/v1/s3-keys/12",
+        f"Bearer {HUB_TOKEN}",
+    )
+    for path in ("s3-keys/0", "s3-keys/12/x", "s3-keys/%2e%2e", "s3-keys/x", "s3-keys/12345678901", "admin/s3-keys"):
+        assert api.delete(path).status_code == 404
+    assert error(api.get("s3-keys/12")) == (405, "method-not-allowed")
+    assert error(api.delete("s3-keys")) == (405, "method-not-allowed")
+    assert len(stack.gateway.asked) == 1

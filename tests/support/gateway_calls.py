@@ -16,6 +16,9 @@ USER_CALLS = [
     ("GET", "/storage/usage"),
     ("GET", "/gpus"),
     ("GET", "/events"),
+    ("GET", "/s3-keys"),
+    ("POST", "/s3-keys"),
+    ("DELETE", "/s3-keys/1"),
     ("GET", "/stop-reasons"),
     ("POST", "/stop-reasons/seen"),
 ]
@@ -33,6 +36,7 @@ HUB_CALLS = [
     ("GET", "/hub/users/alice/stop-reasons"),
 ]
 BODIES: dict[str, Any] = {
+    "/s3-keys": {"description": "backup", "days": 7},
     "/tokens": {"audience": "object"},
     "/hub/users/alice/gpus": {"flavour": "A100"},
     "/hub/stop-reasons": {"username": "alice", "code": "admin", "message": "m", "at": "2026-01-01T00:00:00Z"},
@@ -41,7 +45,9 @@ BODIES: dict[str, Any] = {
 
 def call(gateway: Gateway, method: str, path: str, token: str | None = None, **options: Any) -> httpx.Response:
     headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **options.pop("headers", {})}
-    body = {"json": BODIES[path]} if path in BODIES and not {"json", "content"} & set(options) else {}
+    body = (
+        {"json": BODIES[path]} if method == "POST" and path in BODIES and not {"json", "content"} & set(options) else {}
+    )
     with httpx.Client(base_url=gateway.url + API_PATH, timeout=20, trust_env=False) as client:
         return client.request(method, path, headers=headers, **body, **options)
 

@@ -16,6 +16,7 @@ from naas_client.models import Health, Part
 from naas_local.parts import PartSpec, running
 from naas_local.ports import LOOPBACK, free_port
 from naas_local.store import embedded_store
+from naas_local.store.embedded import EmbeddedStore
 from panel_stand_ins import HUB_TOKEN, AgentSocket, GatewayStandIn, stand_in_gateway, status
 from run_folder import prepare_run_folder
 from s3_people import assume_role, s3_client
@@ -144,6 +145,13 @@ def platform(folder: Path, app: str) -> Iterator[Stack]:
 @contextlib.contextmanager
 def drive_store(desk: Desk) -> Iterator[Any]:
     """The embedded store with files of alice and bob, and a run folder of alice that leads to it; yields her boto3 client."""
+    with desk_store(desk) as (_, s3):
+        yield s3
+
+
+@contextlib.contextmanager
+def desk_store(desk: Desk) -> Iterator[tuple[EmbeddedStore, Any]]:
+    """As `drive_store`; yields the store too, which may be stopped and started."""
     with TokenIssuer().running() as issuer, embedded_store(desk.run.parent / "store", issuer.url) as store:
         session = assume_role(store.url, issuer.token("alice"), store.role_arn, seconds=3600)
         s3 = s3_client(store.url, session)
@@ -152,4 +160,4 @@ def drive_store(desk: Desk) -> Iterator[Any]:
         other = s3_client(store.url, assume_role(store.url, issuer.token("bob"), store.role_arn))
         other.put_object(Bucket="scratch", Key="bob/theirs", Body=b"theirs")
         prepare_run_folder(desk.run, store.url, session)
-        yield s3
+        yield store, s3

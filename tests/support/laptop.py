@@ -142,6 +142,7 @@ class Site:
     iam: EmbeddedIam
     store: EmbeddedStore
     gateway: Gateway
+    hub: HubStandIn
 
     @property
     def url(self) -> str:
@@ -158,8 +159,8 @@ class Site:
 
 
 @contextlib.contextmanager
-def laptop_site(folder: Path) -> Iterator[Site]:
-    """A service where alice has been before: her bucket is there, with a file."""
+def laptop_site(folder: Path, **storage: Any) -> Iterator[Site]:
+    """A service where alice has been before: her bucket is there, with a file. Parameters: ``storage``, settings of that section."""
     with (
         embedded_iam(folder) as iam,
         embedded_store(folder / "store", iam.issuer) as store,
@@ -169,14 +170,14 @@ def laptop_site(folder: Path) -> Iterator[Site]:
             iam,
             iam={"cli_client_id": CLI_CLIENT},
             gateway={"hub_api_url": hub.url, "public_hub_url": "https://hub.example.org"},
-            storage={"url": store.url},
+            storage={"url": store.url, "admin_secret_key_file": str(store.admin_key_file), **storage},
         ) as gateway,
     ):
         hub.service_token = gateway.hub_token
         gateway.sign_in("alice")
         assert not gateway.hub.prepare_storage("alice").degraded
         (store.buckets / "alice" / "welcome.txt").write_text("hello alice\n")
-        site = Site(iam, store, gateway)
+        site = Site(iam, store, gateway, hub)
         try:
             yield site
         finally:

@@ -26,9 +26,13 @@ from naas_client.models import (
     GpuState,
     Health,
     Identity,
+    MadeS3Key,
     Me,
+    NewS3Key,
+    OwnS3Keys,
     Page,
     S3Credentials,
+    S3Key,
     SignIn,
     StopReason,
     StoragePlan,
@@ -76,6 +80,7 @@ class Calls:
     storage_usage = Call("GET", "/storage/usage", Usage.model_validate)
     gpus = Call("GET", "/gpus", Page[GpuState].model_validate)
     gpus_for_hub = Call("GET", "/hub/gpus", Page[GpuState].model_validate)
+    s3_keys = Call("GET", "/s3-keys", OwnS3Keys.model_validate)
     stop_reasons_seen = Call("POST", "/stop-reasons/seen", _nothing)
 
     @staticmethod
@@ -86,6 +91,24 @@ class Calls:
     def stop_reasons(limit: int, cursor: str | None) -> Call[Page[StopReason]]:
         params: dict[str, str | int] = {"limit": limit, **({"cursor": cursor} if cursor else {})}
         return Call("GET", "/stop-reasons", Page[StopReason].model_validate, params=params)
+
+    @staticmethod
+    def make_s3_key(new: NewS3Key) -> Call[MadeS3Key]:
+        return Call("POST", "/s3-keys", MadeS3Key.model_validate, json=_document(new))
+
+    @staticmethod
+    def revoke_s3_key(key_id: int) -> Call[S3Key]:
+        return Call("DELETE", f"/s3-keys/{key_id}", S3Key.model_validate)
+
+    @staticmethod
+    def all_s3_keys(username: str | None, limit: int, cursor: str | None) -> Call[Page[S3Key]]:
+        wanted = {"username": username, "cursor": cursor}
+        params: dict[str, str | int] = {key: value for key, value in wanted.items() if value}
+        return Call("GET", "/admin/s3-keys", Page[S3Key].model_validate, params={**params, "limit": limit})
+
+    @staticmethod
+    def revoke_any_s3_key(key_id: int) -> Call[S3Key]:
+        return Call("DELETE", f"/admin/s3-keys/{key_id}", S3Key.model_validate)
 
     @staticmethod
     def audit(

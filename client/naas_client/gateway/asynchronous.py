@@ -22,9 +22,13 @@ from naas_client.models import (
     GpuState,
     Health,
     Identity,
+    MadeS3Key,
     Me,
+    NewS3Key,
+    OwnS3Keys,
     Page,
     S3Credentials,
+    S3Key,
     SignIn,
     StopReason,
     StoragePlan,
@@ -106,6 +110,28 @@ class GatewayClient:
     async def gpus(self) -> Page[GpuState]:
         """How many GPUs there are of each flavour, and how many are free."""
         return await self._do(Calls.gpus)
+
+    async def s3_keys(self) -> OwnS3Keys:
+        """The caller's long-lived keys, newest first. Raises NotFound (``no-s3-keys``) where there are none to have."""
+        return await self._do(Calls.s3_keys)
+
+    async def make_s3_key(self, new: NewS3Key) -> MadeS3Key:
+        """Make a long-lived key of the caller; its secret is told this once. Raises Forbidden, Conflict (too many), Unavailable."""
+        return await self._do(Calls.make_s3_key(new))
+
+    async def revoke_s3_key(self, key_id: int) -> S3Key:
+        """End a key of the caller: at once, or (state ``revoking``) when the store answers again. Raises NotFound."""
+        return await self._do(Calls.revoke_s3_key(key_id))
+
+    async def all_s3_keys(
+        self, *, username: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[S3Key]:
+        """Everybody's long-lived keys, newest first; needs the admin scope."""
+        return await self._do(Calls.all_s3_keys(username, limit, cursor))
+
+    async def revoke_any_s3_key(self, key_id: int) -> S3Key:
+        """End anybody's key, as `revoke_s3_key` does; needs the admin scope."""
+        return await self._do(Calls.revoke_any_s3_key(key_id))
 
     async def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""

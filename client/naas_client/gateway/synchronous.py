@@ -20,9 +20,13 @@ from naas_client.models import (
     GpuState,
     Health,
     Identity,
+    MadeS3Key,
     Me,
+    NewS3Key,
+    OwnS3Keys,
     Page,
     S3Credentials,
+    S3Key,
     SignIn,
     StopReason,
     StoragePlan,
@@ -92,6 +96,26 @@ class SyncGatewayClient:
     def gpus(self) -> Page[GpuState]:
         """How many GPUs there are of each flavour, and how many are free."""
         return self._do(Calls.gpus)
+
+    def s3_keys(self) -> OwnS3Keys:
+        """The caller's long-lived keys, newest first. Raises NotFound (``no-s3-keys``) where there are none to have."""
+        return self._do(Calls.s3_keys)
+
+    def make_s3_key(self, new: NewS3Key) -> MadeS3Key:
+        """Make a long-lived key of the caller; its secret is told this once. Raises Forbidden, Conflict (too many), Unavailable."""
+        return self._do(Calls.make_s3_key(new))
+
+    def revoke_s3_key(self, key_id: int) -> S3Key:
+        """End a key of the caller: at once, or (state ``revoking``) when the store answers again. Raises NotFound."""
+        return self._do(Calls.revoke_s3_key(key_id))
+
+    def all_s3_keys(self, *, username: str | None = None, limit: int = 50, cursor: str | None = None) -> Page[S3Key]:
+        """Everybody's long-lived keys, newest first; needs the admin scope."""
+        return self._do(Calls.all_s3_keys(username, limit, cursor))
+
+    def revoke_any_s3_key(self, key_id: int) -> S3Key:
+        """End anybody's key, as `revoke_s3_key` does; needs the admin scope."""
+        return self._do(Calls.revoke_any_s3_key(key_id))
 
     def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""

@@ -54,6 +54,10 @@ class LaptopPerson:
         """How much of the person's bucket is used. Raises NotFound where the store cannot tell."""
         return self._locked(SyncGatewayClient.storage_usage)
 
+    def ask(self, question: Callable[[SyncGatewayClient], Answer]) -> Answer:
+        """The answer to any other question to the service."""
+        return self._locked(question)
+
     def _kept(self, name: str, model: type[Expiring], ask: Callable[[SyncGatewayClient], Expiring]) -> Expiring:
         if found := self.sessions.kept(self.service, name, model):
             return found

@@ -56,11 +56,29 @@ class RgwAdmin:
     async def make_key(self, uid: str, access_key: str) -> Keys:
         """A key of a user; its secret comes in the answer only."""
         answer = await self._admin("PUT", "user", key="", uid=uid, **{"access-key": access_key, "generate-key": "true"})
-        rows = self._document(answer) or []
-        secrets = [row["secret_key"] for row in cast("list[Document]", rows) if row.get("access_key") == access_key]
+        return self._made(access_key, self._document(answer) or [])
+
+    def _made(self, access_key: str, rows: list[Document]) -> Keys:
+        secrets = [row["secret_key"] for row in rows if row.get("access_key") == access_key]
         if not secrets:
             raise Unavailable("The object store made no key. Try again later.", code="store-down")
         return Keys(access_key, secrets[0], self.keys.region)
+
+    async def create_key_user(self, uid: str, display_name: str, access_key: str) -> Keys:
+        """Make a user with one key, who may own no bucket; the secret comes in the answer only."""
+        query = {"uid": uid, "display-name": display_name, "access-key": access_key, "max-buckets": "-1"}
+        found = self._document(await self._admin("PUT", "user", **query, **{"generate-key": "true"}))
+        return self._made(access_key, found.get("keys", []) if isinstance(found, dict) else [])
+
+    async def put_user_policy(self, uid: str, name: str, document: Document) -> None:
+        """Give a user a policy; needs the cap ``user-policy``."""
+        self._checked(await self._iam("PutUserPolicy", UserName=uid, PolicyName=name, PolicyDocument=compact(document)))
+
+    async def delete_user(self, uid: str) -> None:
+        """Delete a user who owns no bucket, with their keys; they may be gone already."""
+        answer = await self._admin("DELETE", "user", uid=uid)
+        if answer.status != 404:
+            self._checked(answer)
 
     async def delete_key(self, uid: str, access_key: str) -> None:
         """Take a key back; it may be gone already."""

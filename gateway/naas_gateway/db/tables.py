@@ -178,3 +178,26 @@ class GpuDeviceRow(Base):
     since: Mapped[dt.datetime | None] = mapped_column(Utc)
     renewed_at: Mapped[dt.datetime | None] = mapped_column(Utc)
     """When the holder was last known to run or to start."""
+
+
+class S3KeyRow(Base):
+    """A long-lived S3 key. The row is there before the key and until the store has confirmed its end, so none is ever forgotten."""
+
+    __tablename__ = "s3_keys"
+    __table_args__ = (
+        Index("ix_s3_keys_user_id", "user_id"),
+        UniqueConstraint("access_key_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("identities.id"))
+    access_key_id: Mapped[str] = mapped_column(String(40))
+    description: Mapped[str] = mapped_column(String(100))
+    read_only: Mapped[bool] = mapped_column(Boolean)
+    made_at: Mapped[dt.datetime] = mapped_column(Utc)
+    expires_at: Mapped[dt.datetime] = mapped_column(Utc)
+    state: Mapped[str] = mapped_column(String(16))
+    """``making`` (its owner has not seen the secret yet), ``active`` or ``revoking``."""
+    reason: Mapped[str] = mapped_column(String(20))
+    """Why it is to end, when ``revoking``."""

@@ -11,6 +11,7 @@ TITLES = {
     "catalogue": "The service catalogue",
     "healthchecks": "Healthchecks",
     "gpu": "GPUs",
+    "s3-keys": "Keys for other programs",
 }
 
 
@@ -42,6 +43,17 @@ class Access:
     def capability(self, name: str, claims: Claims) -> Capability:
         """Whether a capability is open to the person, and if not, why and what to do."""
         groups = self._settings.capabilities.get(name)
+        return self._open(name, groups, claims)
+
+    def s3_keys(self, claims: Claims) -> Capability:
+        """Whether the person may have long-lived keys; unlike other capabilities closed until groups are named. Keys open storage,
+        so storage has to be open too."""
+        storage = self.capability("storage", claims)
+        return (
+            self._open("s3-keys", self._settings.storage.long_lived_keys.groups, claims) if storage.allowed else storage
+        )
+
+    def _open(self, name: str, groups: list[str] | None, claims: Claims) -> Capability:
         if groups is None or not set(groups).isdisjoint(claims.groups):
             return Capability(allowed=True, groups=groups or [])
         title = TITLES.get(name, name.capitalize())
@@ -51,4 +63,5 @@ class Access:
 
     def capabilities(self, claims: Claims) -> dict[str, Capability]:
         """All capabilities that the site names."""
-        return {name: self.capability(name, claims) for name in self._settings.capabilities}
+        found = {name: self.capability(name, claims) for name in self._settings.capabilities}
+        return {**found, "s3-keys": self.s3_keys(claims)} if self._settings.storage.long_lived_keys.groups else found

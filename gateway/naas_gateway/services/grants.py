@@ -76,6 +76,11 @@ class Grants:
             )
         return grant
 
+    async def state(self, user_id: int) -> str:
+        """``active``, ``ended`` or ``signed-out``; empty when there never was a grant."""
+        async with self._database.read() as session:
+            return await session.scalar(select(GrantRow.state).where(GrantRow.user_id == user_id)) or ""
+
     def access_token(self, grant: GrantRow) -> str:
         """The access token in clear. Raises AccessEnded when no key fits."""
         try:

@@ -31,6 +31,7 @@ from naas_gateway.services.health import HealthCheck
 from naas_gateway.services.people import People
 from naas_gateway.services.provisioners import make_provisioner
 from naas_gateway.services.reasons import Reasons
+from naas_gateway.services.s3_keys import S3Keys
 from naas_gateway.services.shared import GroupFolders
 from naas_gateway.services.storage import Storage
 from naas_gateway.services.tokens import AudienceTokens
@@ -90,6 +91,16 @@ class Platform:
             self.audit,
         )
         self.storage = Storage(settings, self.credentials, self.provisioner, folders)
+        self.s3_keys = S3Keys(
+            settings,
+            self.database,
+            self.people,
+            self.grants,
+            self.access,
+            self.credentials,
+            self.provisioner,
+            self.owner,
+        )
         self.departures = Departures(self.people, self.grants, self.broker, self.hub)
         self.watcher = Watcher(
             settings,
@@ -129,6 +140,7 @@ class Platform:
             forever(self.broker.maintain, MAINTAIN_EVERY, self.broker.wake),
             forever(self.broker.revoke, REVOKE_EVERY, self.broker.wake_revoking),
             forever(self.watcher.tick, self.watcher.every / 3),
+            forever(self.s3_keys.tick, self.s3_keys.every / 3),
             forever(follow, LOOK),
             forever(self.events.forget_old, CLEAN_EVERY),
             forever(self.reasons.forget_old, CLEAN_EVERY),

@@ -5,7 +5,8 @@ import type { IPlace } from './keys';
 /** Keys of a page. */
 const PAGE = 1000;
 
-function query(values: Record<string, string | number | null | undefined>): string {
+/** Parameters of an address; those without a value are left out. */
+export function query(values: Record<string, string | number | null | undefined>): string {
   const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined);
   return given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&');
 }

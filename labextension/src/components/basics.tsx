@@ -27,6 +27,29 @@ export function IconButton(props: {
   );
 }
 
+/** A button that keeps only its icon where there is no room for its word. */
+export function Tool(props: {
+  icon: LabIcon;
+  label: string;
+  primary?: boolean;
+  disabled?: boolean;
+  onClick: () => void;
+}): JSX.Element {
+  const { icon: Icon, label, primary, disabled, onClick } = props;
+  return (
+    <button
+      type="button"
+      className={`jp-Naas-button ${primary ? 'jp-mod-primary' : ''}`}
+      title={label}
+      disabled={disabled}
+      onClick={onClick}
+    >
+      <Icon.react tag="span" aria-hidden="true" />
+      <span className="jp-Naas-toolWord">{label}</span>
+    </button>
+  );
+}
+
 /** Words to press; while what they started is on its way, they cannot be pressed again. */
 export function LinkButton(props: {
   label: string;

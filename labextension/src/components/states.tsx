@@ -2,8 +2,8 @@ import { Clipboard } from '@jupyterlab/apputils';
 import React from 'react';
 
 import { clock } from '../formats';
-import type { IFailure } from '../resource';
-import { told } from '../words';
+import type { IFailure, View } from '../resource';
+import { toldAll } from '../words';
 import { Age, LinkButton, Note } from './basics';
 import { useNaas } from './context';
 
@@ -99,7 +99,7 @@ export function Failure(props: {
           </>
         }
       >
-        <b>{props.title}</b> {told(failure.message, trans)} {props.children}
+        <b>{props.title}</b> {toldAll(failure.message, trans)} {props.children}
       </Note>
       <p className="jp-Naas-hint">{trans.__('Code %1', failure.code)}</p>
     </div>
@@ -121,8 +121,34 @@ export function Stale(props: {
         <b>
           <Age at={props.receivedAt} now={props.now} />
         </b>
-        . {trans.__('Not refreshed since.')} {props.cause ? told(props.cause, trans) : null}
+        . {trans.__('Not refreshed since.')} {props.cause ? toldAll(props.cause, trans) : null}
       </Note>
     </div>
+  );
+}
+
+/** The four states around a list that comes from the store. */
+export function States<T>(props: {
+  view: View<T>;
+  failed: string;
+  now: Date;
+  retry: () => Promise<unknown>;
+  children: (data: T) => React.ReactNode;
+}): JSX.Element {
+  const { trans } = useNaas().language;
+  const { view, failed, now, retry, children } = props;
+  if (view.kind === 'loading') {
+    return <Loading seconds={view.seconds} what={waited => trans.__('Still asking the store, %1', waited)} />;
+  }
+  if (view.kind === 'error') {
+    return <Failure title={failed} failure={view.failure} retry={retry} />;
+  }
+  return (
+    <>
+      {view.failure !== null || view.stale ? (
+        <Stale receivedAt={view.receivedAt} now={now} retry={retry} cause={view.failure?.message} />
+      ) : null}
+      {children(view.data)}
+    </>
   );
 }

@@ -1,7 +1,8 @@
 import { codeIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
-import type { IStorageStatus } from '../documents';
+import { backupState } from '../backup/words';
+import type { IBackupStatus, IStorageStatus } from '../documents';
 import { absolute, clock, remaining } from '../formats';
 import { bucketIcon, StateIcon } from '../icons';
 import { used } from '../quota';
@@ -9,35 +10,48 @@ import { isDown, isWithout, ISummary, summary } from '../summary';
 import { CommandIDs } from '../tokens';
 import type { ILanguage } from '../words';
 import { told } from '../words';
+import { BackupRow } from './backup/row';
 import { IconButton, LinkButton, Note } from './basics';
 import { useNaas } from './context';
 import { FolderGrid } from './folders';
+import { KeysRow } from './keys';
 import { Section } from './section';
 import { Empty, Failure, Loading, Stale, WORDS } from './states';
 import { UnsavedNotes, Uploads } from './uploads';
 
 /** How long the present credentials last; the agent renews them long before. */
-function Access(props: { expiresAt: Date; endpoint: string; now: Date }): JSX.Element {
-  const { expiresAt, endpoint, now } = props;
+function Credentials({ expiresAt, now }: { expiresAt: Date; now: Date }): JSX.Element {
   const { language } = useNaas();
   const { trans, tag } = language;
   const left = (expiresAt.getTime() - now.getTime()) / 1000;
   return (
+    <li className="jp-Naas-row" title={absolute(expiresAt, tag)} data-testid="naas-access">
+      <StateIcon look={left > 0 ? 'key' : 'bad'} />
+      <div className="jp-Naas-title">
+        {left > 0 ? trans.__('Access renews itself') : trans.__('Access was not renewed')}
+      </div>
+      <div className="jp-Naas-side">
+        {left > 0
+          ? trans.__('in %1', remaining(left, language))
+          : trans.__('ended %1', clock(expiresAt, tag))}
+      </div>
+    </li>
+  );
+}
+
+/** This server's own credentials, the keys for other programs where people may have some, and the backup. */
+function AccessAndBackup({ status, now }: { status: IStorageStatus; now: Date }): JSX.Element {
+  const { language, model } = useNaas();
+  const { credentials_expire_at: expires, endpoint } = status;
+  const keys = model.me.data?.capabilities?.['s3-keys']?.allowed ?? false;
+  return (
     <>
-      <h3 className="jp-Naas-heading">{trans.__('Access')}</h3>
+      <h3 className="jp-Naas-heading">{language.trans.__('Access and backup')}</h3>
       <ul className="jp-Naas-list">
-        <li className="jp-Naas-row" title={absolute(expiresAt, tag)} data-testid="naas-access">
-          <StateIcon look={left > 0 ? 'key' : 'bad'} />
-          <div className="jp-Naas-title">
-            {left > 0 ? trans.__('Access renews itself') : trans.__('Access was not renewed')}
-          </div>
-          <div className="jp-Naas-side">
-            {left > 0
-              ? trans.__('in %1', remaining(left, language))
-              : trans.__('ended %1', clock(expiresAt, tag))}
-          </div>
-        </li>
-        {endpoint ? <Site endpoint={endpoint} /> : null}
+        {expires !== null ? <Credentials expiresAt={new Date(expires)} now={now} /> : null}
+        {expires !== null && endpoint ? <Site endpoint={endpoint} /> : null}
+        {keys ? <KeysRow /> : null}
+        <BackupRow now={now} />
       </ul>
     </>
   );
@@ -82,7 +96,12 @@ function EndingNote({ status }: { status: IStorageStatus }): JSX.Element {
 function Content({ status, now }: { status: IStorageStatus; now: Date }): JSX.Element {
   const { trans } = useNaas().language;
   if (status.folders.length === 0 && isWithout(status)) {
-    return <Empty title={trans.__('No cloud folders here')}>{told(status.reason, trans)}</Empty>;
+    return (
+      <>
+        <Empty title={trans.__('No cloud folders here')}>{told(status.reason, trans)}</Empty>
+        {status.code === 'no-fuse' ? <AccessAndBackup status={status} now={now} /> : null}
+      </>
+    );
   }
   return (
     <>
@@ -91,9 +110,7 @@ function Content({ status, now }: { status: IStorageStatus; now: Date }): JSX.El
       <UnsavedNotes status={status} />
       <Folders status={status} now={now} />
       <Uploads status={status} />
-      {status.credentials_expire_at !== null ? (
-        <Access expiresAt={new Date(status.credentials_expire_at)} endpoint={status.endpoint} now={now} />
-      ) : null}
+      <AccessAndBackup status={status} now={now} />
     </>
   );
 }
@@ -118,9 +135,17 @@ function Folders({ status, now }: { status: IStorageStatus; now: Date }): JSX.El
   );
 }
 
-/** Closed and well, the section says how much is used. */
-function headline(status: IStorageStatus, language: ILanguage): ISummary | null {
+/** Closed and well, the section says how much is used; a backup that failed comes first. */
+function headline(
+  status: IStorageStatus,
+  backup: IBackupStatus | null,
+  language: ILanguage
+): ISummary | null {
   const state = summary(status, language);
+  const saved = backup && backupState(backup, language.trans);
+  if (saved?.look === 'bad' && state !== null && state.look !== 'bad') {
+    return { look: 'bad', text: saved.word };
+  }
   return state?.look === 'ok' && status.usage !== null
     ? { look: 'ok', text: used(status.usage, language) }
     : state;
@@ -138,7 +163,7 @@ export function Storage(props: { open: boolean; onToggle: () => void; now: Date 
       title={trans.__('Storage')}
       open={props.open}
       onToggle={props.onToggle}
-      summary={data ? headline(data.data, language) : null}
+      summary={data ? headline(data.data, model.backup.status.data, language) : null}
       tooltip={data ? trans.__('As of %1', absolute(data.receivedAt, tag)) : undefined}
       tools={
         <>

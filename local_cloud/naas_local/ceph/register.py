@@ -20,7 +20,8 @@ from naas_local.ceph.part import CephConfig
 from naas_local.ceph.programs import radosgw_admin
 
 ADMINISTRATOR = "naas-admin"
-CAPABILITIES = {"oidc-provider": "*", "roles": "*", "users": "*", "buckets": "*", "usage": "read", "metadata": "read"}
+CAPABILITIES = {"oidc-provider": "*", "roles": "*", "users": "*", "user-policy": "*"}
+CAPABILITIES |= {"buckets": "*", "usage": "read", "metadata": "read"}
 LIMIT = 30
 """Seconds for one call."""
 
@@ -53,6 +54,8 @@ def administrator(config: CephConfig) -> tuple[str, str]:
         }
         document = {"key": f"user:{ADMINISTRATOR}", "ver": {"tag": "naas", "ver": 1}, "data": user}
         radosgw_admin(config.conf, "metadata", "put", f"user:{ADMINISTRATOR}", say=json.dumps(document))
+    else:  # made by an earlier version, perhaps
+        radosgw_admin(config.conf, "caps", "add", f"--uid={ADMINISTRATOR}", "--caps=user-policy=*")
     return keys
 
 

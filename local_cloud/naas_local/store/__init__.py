@@ -5,6 +5,6 @@ the files. One process of ours (`python -m naas_local.store CONFIG`) with rclone
 """
 
 from naas_local.store.embedded import EmbeddedStore, embedded_store
-from naas_local.store.settings import prepare
+from naas_local.store.settings import ADMIN_KEY, prepare
 
-__all__ = ["EmbeddedStore", "embedded_store", "prepare"]
+__all__ = ["ADMIN_KEY", "EmbeddedStore", "embedded_store", "prepare"]

@@ -19,10 +19,11 @@ from naas_local.store import settings
 from naas_local.store.files import Files
 from naas_local.store.front import Front
 from naas_local.store.identity import IdentityVerifier
+from naas_local.store.keys import LongLivedKeys
 from naas_local.store.owners import Owners
 from naas_local.store.rclone import Rclone
 from naas_local.store.sessions import SessionKeys
-from naas_local.store.settings import StoreConfig
+from naas_local.store.settings import ADMIN_KEY, StoreConfig
 from naas_local.store.sts import TokenService
 from naas_local.store.upstream import Upstream
 
@@ -39,11 +40,13 @@ async def _front(config: StoreConfig, rclone: Rclone, secret: str) -> AsyncItera
     async with aiohttp.ClientSession() as http:
         reserved = frozenset({config.scratch_bucket} - {""})
         owners = Owners(config.data / "owners.json", config.issuer, reserved, config.kept_names)
-        keys = SessionKeys(bytes.fromhex(secret_file(config.data / "session.key")))
+        master = bytes.fromhex(secret_file(config.data / "session.key"))
+        keys = SessionKeys(master)
+        long_lived = LongLivedKeys(config.data / "keys.json", master, secret_file(config.data / ADMIN_KEY), owners)
         upstream = Upstream(rclone, secret)
         try:
             sts = TokenService(config, IdentityVerifier(config, http), owners, keys)
-            yield Front(config, sts, owners, keys, upstream)
+            yield Front(config, sts, owners, keys, long_lived, upstream)
         finally:
             await upstream.close()
 

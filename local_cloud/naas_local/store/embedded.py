@@ -9,7 +9,7 @@ from typing import Any
 
 from naas_local.parts import PartSpec, RestartablePart
 from naas_local.ports import free_port
-from naas_local.store.settings import prepare
+from naas_local.store.settings import ADMIN_KEY, prepare
 
 AUDIENCE = "object"
 ROLE_ARN = "arn:aws:iam:::role/IAMaccess"
@@ -23,6 +23,11 @@ class EmbeddedStore(RestartablePart):
     ) -> None:
         super().__init__(spec, log)
         self.data, self.audience, self.role_arn, self.scratch_bucket = data, audience, role_arn, scratch_bucket
+
+    @property
+    def admin_key_file(self) -> Path:
+        """File with the secret for orders about long-lived keys."""
+        return self.data / ADMIN_KEY
 
     @property
     def buckets(self) -> Path:

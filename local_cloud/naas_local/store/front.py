@@ -12,9 +12,10 @@ from naas_client.logs import REQUEST_ID_HEADER, new_request_id
 from naas_local.store import address, headers, rules, sigv4
 from naas_local.store.body import Body
 from naas_local.store.errors import S3Error, STSError
+from naas_local.store.keys import ORDERS, LongLivedKeys
 from naas_local.store.operations import Call, Operations, xml
 from naas_local.store.owners import Owners
-from naas_local.store.rules import Rights
+from naas_local.store.rules import KeyRights, Rights
 from naas_local.store.sessions import Session, SessionKeys
 from naas_local.store.settings import READY, StoreConfig
 from naas_local.store.sts import LARGEST_FORM, TokenService
@@ -31,9 +32,16 @@ class Front:
     """Answers every request of one store."""
 
     def __init__(
-        self, config: StoreConfig, sts: TokenService, owners: Owners, keys: SessionKeys, upstream: Upstream
+        self,
+        config: StoreConfig,
+        sts: TokenService,
+        owners: Owners,
+        keys: SessionKeys,
+        long_lived: LongLivedKeys,
+        upstream: Upstream,
     ) -> None:
-        self._config, self._sts, self._owners, self._keys, self._upstream = config, sts, owners, keys, upstream
+        self._config, self._sts, self._owners, self._upstream = config, sts, owners, upstream
+        self._keys, self._long_lived = keys, long_lived
         self._operations = Operations(config, upstream)
 
     def application(self) -> web.Application:
@@ -62,7 +70,7 @@ class Front:
     async def _answer(self, http: web.Request) -> web.StreamResponse:
         try:
             if http.method == "POST" and http.raw_path in ("/", "/?") and http.content_type == FORM:
-                return await self._assume_role(http)
+                return await self._form(http)
             return await self._s3(http)
         except S3Error as error:
             return _refusal(http, error)
@@ -75,7 +83,8 @@ class Front:
             log.exception("%s failed", http["what"])
             return _refusal(http, S3Error("InternalError", "The store failed; its log has the reason. Try again."))
 
-    async def _assume_role(self, http: web.Request) -> web.Response:
+    async def _form(self, http: web.Request) -> web.Response:
+        """A session for a token, or the gateway's order about a long-lived key."""
         http["what"] = "AssumeRoleWithWebIdentity"
         await _send_continue(http)
         try:
@@ -83,7 +92,11 @@ class Front:
         except (web.HTTPRequestEntityTooLarge, ValueError, UnicodeError):
             raise STSError("ValidationError", "The form is too long or not readable. Check the client.") from None
         texts = {name: value for name, value in form.items() if isinstance(value, str)}
-        http["user"], text = await self._sts.answer(texts, http["id"])
+        if texts.get("Action") in ORDERS:
+            http["what"] = texts["Action"]
+            http["user"], text = await self._long_lived.answer(texts, http.headers.get("Authorization", ""))
+        else:
+            http["user"], text = await self._sts.answer(texts, http["id"])
         return web.Response(text=text, content_type="text/xml")
 
     async def _s3(self, http: web.Request) -> web.StreamResponse:
@@ -91,19 +104,26 @@ class Front:
         http["where"] = target.path
         now = dt.datetime.now(dt.UTC)
         signature = sigv4.read(target, http.headers, self._config.region)
-        session = self._keys.open(signature.access_key, signature.token, now)
-        key = sigv4.verify(signature, http.method, target, http.headers, session.secret, now)
-        http["user"] = session.name
+        rights, secret = self._rights(signature, now)
+        key = sigv4.verify(signature, http.method, target, http.headers, secret, now)
+        http["user"] = rights.name
         request = rules.recognise(http.method, target, http.headers)
         http["what"] = request.op.value
         headers.check(request.op, http.headers)
-        rights = self._rights(session)
         rules.check_access(rights, request)
         call = Call(rights, request, http, Body(http, signature, key))
         await _send_continue(http)
         return await self._operations.answer(call)
 
-    def _rights(self, session: Session) -> Rights:
+    def _rights(self, signature: sigv4.Signature, now: dt.datetime) -> tuple[Rights, str]:
+        """What the credentials in a request open, and the secret that it has to be signed with."""
+        if signature.token:
+            session = self._keys.open(signature.access_key, signature.token, now)
+            return self._session_rights(session), session.secret
+        key = self._long_lived.open(signature.access_key, now)
+        return KeyRights(key.name, self._config.scratch_bucket, key.read_only), key.secret
+
+    def _session_rights(self, session: Session) -> Rights:
         """What a session may do, by the settings of now. A person's own bucket is no group's, whatever these say."""
         opened = [folder for folder in self._config.folders if folder.is_open_to(session.groups)]
         shared = tuple(folder for folder in opened if not self._owners.has(folder.bucket))

@@ -32,6 +32,10 @@ class Owners:
         """Whether a bucket is somebody's."""
         return any(row["name"] == bucket for row in self._rows)
 
+    def owns(self, subject: str, name: str) -> bool:
+        """Whether a subject was given this name."""
+        return any((row["issuer"], row["subject"], row["name"]) == (self._issuer, subject, name) for row in self._rows)
+
     async def name_of(self, subject: str, preferred_username: str) -> str:
         """The bucket of a subject; bound now if it is new. Raises STSError when the name is another subject's."""
         async with self._lock:

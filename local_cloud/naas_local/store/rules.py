@@ -7,7 +7,7 @@ its content), so what is not in `OPERATIONS` never reaches it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -87,8 +87,8 @@ _PRESIGN = frozenset({"Algorithm", "Credential", "Date", "Expires", "SignedHeade
 _IGNORED = frozenset({"x-id", "x-amz-sdk-checksum-algorithm"}) | {f"X-Amz-{name}" for name in _PRESIGN}
 """Parameters without a meaning for us: the name of the operation (newer SDKs), and those of a presigned link."""
 
-OF_A_BUCKET = frozenset({Op.HEAD_BUCKET, Op.GET_LOCATION, Op.GET_VERSIONING, Op.DELETE_OBJECTS})
-"""Open to whoever sees the bucket. Keys of a DeleteObjects are decided on one by one."""
+OF_A_BUCKET = frozenset({Op.HEAD_BUCKET, Op.GET_LOCATION, Op.GET_VERSIONING})
+"""Open to whoever sees the bucket."""
 LISTINGS = frozenset({Op.LIST_OBJECTS, Op.LIST_UPLOADS})
 READS = frozenset({Op.GET_OBJECT, Op.HEAD_OBJECT})
 
@@ -168,26 +168,80 @@ class Rights:
 
     def sees(self, bucket: str) -> bool:
         """Whether the person may know a bucket, and read something in it."""
-        common = bool(self.scratch) and bucket == self.scratch
-        return common or self.owns(bucket) or any(folder.bucket == bucket for folder in self.shared)
+        return self._is_scratch(bucket) or self.owns(bucket) or any(folder.bucket == bucket for folder in self.shared)
+
+    def may_make(self, bucket: str) -> bool:
+        """Whether the person may make a bucket."""
+        return self.owns(bucket)
+
+    def may_delete(self, bucket: str) -> bool:
+        """Whether the person may delete a bucket: not the one that was made for them."""
+        return is_made_by(self.name, bucket)
 
     def may_read(self, bucket: str, key: str) -> bool:
         """Whether the person may read a key, or list the keys that begin so."""
-        common = bool(self.scratch) and bucket == self.scratch
-        return common or self.owns(bucket) or any(_holds(folder, bucket, key) for folder in self.shared)
+        return (
+            self._is_scratch(bucket) or self.owns(bucket) or any(_holds(folder, bucket, key) for folder in self.shared)
+        )
 
     def may_write(self, bucket: str, key: str) -> bool:
         """Whether the person may write or delete a key."""
-        common = bool(self.scratch) and bucket == self.scratch
         return (
             self.owns(bucket)
-            or (common and key.startswith(f"{self.name}/"))
+            or (self._is_scratch(bucket) and key.startswith(f"{self.name}/"))
             or any(_holds(folder, bucket, key) and not folder.read_only for folder in self.shared)
         )
+
+    def may_write_in(self, bucket: str) -> bool:
+        """Whether there are keys in a bucket that the person may write or delete."""
+        return (
+            self.owns(bucket)
+            or self._is_scratch(bucket)
+            or any(folder.bucket == bucket and not folder.read_only for folder in self.shared)
+        )
+
+    def _is_scratch(self, bucket: str) -> bool:
+        return bool(self.scratch) and bucket == self.scratch
 
 
 def _holds(folder: GroupFolder, bucket: str, key: str) -> bool:
     return folder.bucket == bucket and key.startswith(folder.below)
+
+
+@dataclass(frozen=True)
+class KeyRights(Rights):
+    """What a long-lived key opens: the person's own bucket and, in scratch, what is below their name. Never a group's folder."""
+
+    shared: tuple[GroupFolder, ...] = field(default=(), init=False)
+    read_only: bool
+
+    def owns(self, bucket: str) -> bool:
+        """Only the one bucket."""
+        return bucket == self.name
+
+    def sees(self, bucket: str) -> bool:
+        """Only the one bucket: of scratch a key knows what is below the person's name."""
+        return self.owns(bucket)
+
+    def may_make(self, bucket: str) -> bool:  # noqa: ARG002
+        """None."""
+        return False
+
+    def may_delete(self, bucket: str) -> bool:  # noqa: ARG002
+        """None."""
+        return False
+
+    def may_read(self, bucket: str, key: str) -> bool:
+        """In scratch only below the person's name."""
+        return self.owns(bucket) or (self._is_scratch(bucket) and key.startswith(f"{self.name}/"))
+
+    def may_write(self, bucket: str, key: str) -> bool:
+        """As the person, unless the key is for reading only."""
+        return not self.read_only and super().may_write(bucket, key)
+
+    def may_write_in(self, bucket: str) -> bool:
+        """As the person, unless the key is for reading only."""
+        return not self.read_only and super().may_write_in(bucket)
 
 
 def check_access(rights: Rights, request: Request) -> None:
@@ -196,11 +250,13 @@ def check_access(rights: Rights, request: Request) -> None:
     if op is Op.LIST_BUCKETS:
         allowed = True
     elif op is Op.DELETE_BUCKET:
-        allowed = is_made_by(rights.name, bucket)
+        allowed = rights.may_delete(bucket)
     elif op is Op.CREATE_BUCKET:
         if scratch and bucket == scratch:
             raise S3Error("BucketAlreadyExists", "The shared bucket exists already; write below your own name in it.")
-        allowed = rights.owns(bucket)
+        allowed = rights.may_make(bucket)
+    elif op is Op.DELETE_OBJECTS:
+        allowed = rights.may_write_in(bucket)
     elif op in LISTINGS:
         allowed = rights.may_read(bucket, dict(request.query).get("prefix", ""))
     elif op in READS:

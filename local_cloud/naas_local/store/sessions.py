@@ -77,4 +77,9 @@ class SessionKeys:
         return known, name, subject, groups, expires
 
     def _secret_of(self, access_key: str) -> str:
-        return base64.urlsafe_b64encode(hmac.digest(self._secret, access_key.encode(), "sha256")).decode()[:40]
+        return derived_secret(self._secret, access_key)
+
+
+def derived_secret(key: bytes, access_key: str) -> str:
+    """The secret that belongs to an access key: whoever has the store's key can tell it, nobody else."""
+    return base64.urlsafe_b64encode(hmac.digest(key, access_key.encode(), "sha256")).decode()[:40]

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from naas_client.errors import InvalidInput
-from naas_client.files import write_private_json
+from naas_client.files import secret_file, write_private_json
 from naas_client.folders import GroupFolder, kept_names
 from naas_client.settings import HttpAddress, Section, validate
 from pydantic import Field
 
 from naas_local.parts import PartSpec
 from naas_local.ports import LOOPBACK
+
+ADMIN_KEY = "admin.key"
+"""File in the store's folder with the secret that the gateway gives orders with."""
 
 READY = "/-/ready"
 """Answered without a signature. ``-`` is not a valid bucket name, so it hides no bucket."""
@@ -83,6 +86,7 @@ def prepare(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = data / "config.json"
     write_private_json(config, document)
+    secret_file(data / ADMIN_KEY)
     url = f"http://{host}:{port}"
     return PartSpec("store", (sys.executable, "-m", "naas_local.store", str(config)), ready=f"{url}{READY}", url=url)
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import httpx
 from naas_client.errors import InvalidInput, NaasError, Unavailable
-from naas_client.models import BackupProgress, BackupRun
+from naas_client.models import BackupProgress, BackupRestore, BackupRun
 
 from naas_storage.backup.remote import Remote, StoreFailed
 from naas_storage.backup.state import FOLDER, Attempt, BackupState
@@ -135,39 +135,77 @@ def restore(
     """
     with state.alone():
         started = now()
-        connection = remote()
-        refresh(state, connection)
-        chosen = _chosen(state.files_of(run), wanted)
-        progress = _Progress(state, "restore", started)
         stamp = started.strftime(ID)
-        target = state.home if in_place else state.home / "local" / f"restored-{stamp}"
-        replaced = state.home / "local" / f"replaced-{stamp}" if in_place else None
+        new, aside = Path("local", f"restored-{stamp}"), Path("local", f"replaced-{stamp}")
+        target = state.home if in_place else state.home / new
+        replaced = state.home / aside if in_place else None
+        progress = _Progress(state, "restore", started)
         try:
-            for source, names in _places(connection, chosen, run).items():
-                with tempfile.NamedTemporaryFile("w", dir=state.folder, suffix=".names") as listed:
-                    listed.write("".join(f"{name}\n" for name in names))
-                    listed.flush()
-                    target.mkdir(parents=True, exist_ok=True)
-                    connection.fetch(source, target, Path(listed.name), replaced, progress.take)
+            count = _restore(state, remote(), run, wanted, target, replaced, progress)
+        except NaasError as error:
+            state.restored(BackupRestore(run=run, at=started, problem=error.message))
+            raise
         except StoreFailed as error:
+            problem = state.note(error.text, error.sentence())
+            state.restored(BackupRestore(run=run, at=started, folder="" if in_place else str(new), problem=problem))
             raise Unavailable(
-                f"Not everything was brought back to {target}. {error.sentence()} Start the restore again.",
+                f"Not everything was brought back to {target}. {problem} Start the restore again.",
                 code="restore-failed",
             ) from None
-        return target, len(chosen)
+        moved = replaced is not None and replaced.exists()
+        state.restored(
+            BackupRestore(
+                run=run,
+                at=started,
+                files=count,
+                folder="" if in_place else str(new),
+                replaced=str(aside) if moved else "",
+            )
+        )
+        return target, count
+
+
+def _restore(
+    state: BackupState,
+    remote: Remote,
+    run: str,
+    wanted: list[str],
+    target: Path,
+    replaced: Path | None,
+    progress: _Progress,
+) -> int:
+    refresh(state, remote)
+    chosen = _chosen(state.files_of(run), wanted)
+    for source, names in _places(remote, chosen, run).items():
+        with tempfile.NamedTemporaryFile("w", dir=state.folder, suffix=".names") as listed:
+            listed.write("".join(f"{name}\n" for name in names))
+            listed.flush()
+            target.mkdir(parents=True, exist_ok=True)
+            remote.fetch(source, target, Path(listed.name), replaced, progress.take)
+    return len(chosen)
 
 
 def _chosen(held: dict[str, int], wanted: list[str]) -> list[str]:
     if not wanted:
         return list(held)
-    asked = [one.strip("/") for one in wanted]
-    chosen = [name for name in held if any(name == one or name.startswith(f"{one}/") for one in asked)]
+    asked = dict.fromkeys(one.strip("/") for one in wanted)
+    chosen, found = [], set()
+    for name in held:
+        if ways := [way for way in (name, *_folders(name)) if way in asked]:
+            chosen.append(name)
+            found.update(ways)
     for one in asked:
-        if not any(name == one or name.startswith(f"{one}/") for name in chosen):
+        if one not in found:
             raise InvalidInput(
                 f"The backup does not hold {one!r}. `naas backup files` lists what it holds.", code="not-in-backup"
             )
     return chosen
+
+
+def _folders(name: str) -> Iterable[str]:
+    """The folders that a file is in, outermost last."""
+    while name := name.rpartition("/")[0]:
+        yield name
 
 
 def _places(remote: Remote, names: Iterable[str], run: str) -> dict[str, list[str]]:

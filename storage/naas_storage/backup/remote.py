@@ -172,5 +172,5 @@ def check_patterns(patterns: list[str]) -> None:
         command = [str(find_rclone()), "lsf", empty, "--config", "/dev/null", "--filter-from", filters.name]
         asked = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_LIMIT, check=False)
     if asked.returncode:
-        reason = asked.stderr.strip().rpartition("CRITICAL: ")[2]
+        reason = asked.stderr.strip().rpartition("CRITICAL: ")[2].rpartition(" options: ")[2]
         raise InvalidInput(f"A pattern to leave out cannot be used: {reason[:300]}. See https://rclone.org/filtering/.")

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from naas_client.errors import Conflict, InvalidInput
 from naas_client.files import lock, try_lock, write_private
-from naas_client.models import BackupProgress, BackupRun, BackupSettings, BackupStatus, Document
+from naas_client.models import BackupProgress, BackupRestore, BackupRun, BackupSettings, BackupStatus, Document
 from pydantic import ValidationError
 
 from naas_storage.backup.remote import check_patterns
@@ -73,6 +73,10 @@ class BackupState:
         if run is not None:
             self._write("last.json", run)
 
+    def restored(self, result: BackupRestore) -> None:
+        """Keep the result of a restore."""
+        self._write("restored.json", result)
+
     def note(self, details: str, sentence: str) -> str:
         """Keep rclone's own words for whoever helps, and say where they are."""
         write_private(self.folder / "details.log", details + "\n")
@@ -94,6 +98,7 @@ class BackupState:
             last=last,
             problem=problem,
             next_at=_next(settings, last, attempt, now),
+            restored=self._read("restored.json", BackupRestore),
         )
 
     def due(self, now: dt.datetime) -> bool:
@@ -118,27 +123,23 @@ class BackupState:
 
     def known_runs(self) -> list[BackupRun]:
         """The backups this home knows of, newest first."""
-        found = []
-        for path in sorted(self.runs.glob("*.json"), reverse=True):
-            try:
-                run = BackupRun.model_validate_json(path.read_text())
-            except (OSError, ValidationError):
-                continue
-            if run.id == path.stem:
-                found.append(run)
-        return found
+        names = sorted((path.stem for path in self.runs.glob("*.json")), reverse=True)
+        return [run for name in names if (run := self._known(name))]
+
+    def _known(self, name: str) -> BackupRun | None:
+        run = self._read(f"{self.runs.name}/{name}.json", BackupRun)
+        return run if run is not None and run.id == name else None
 
     def files_of(self, run: str) -> dict[str, int]:
         """The files that a backup holds: path below the home and size in bytes. Raises InvalidInput for a backup that is not known."""
-        if run not in {one.id for one in self.known_runs()}:
+        if "/" in run or self._known(run) is None:
             raise InvalidInput(
                 f"There is no backup {run!r}. `naas backup list` shows those there are.", code="no-backup"
             )
         files = {}
         for line in (self.runs / f"{run}.list").read_bytes().decode().split("\n"):  # names hold every other line end
             size, _, name = line.partition("\t")
-            path = Path(name)
-            if name and size.isdecimal() and not path.is_absolute() and ".." not in path.parts:
+            if name and size.isdecimal() and not name.startswith("/") and ".." not in name.split("/"):
                 files[name] = int(size)
         return files
 

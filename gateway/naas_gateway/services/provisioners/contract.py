@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from naas_client.errors import Forbidden
+from naas_client.errors import Forbidden, NotFound
 from naas_client.folders import GroupFolder
 from naas_client.models import S3Credentials, Usage
 
@@ -21,6 +23,23 @@ class BucketRefused(Forbidden):
 def refused(bucket: str, status: int) -> BucketRefused:
     """For a bucket that the person's own credentials do not open."""
     return BucketRefused(f"The object store does not let you use the bucket {bucket} (status {status}). Ask support.")
+
+
+def no_keys(reason: str) -> NotFound:
+    """For a site without long-lived keys. Parameters: ``reason``, why, as a sentence."""
+    return NotFound(f"There are no keys for other programs here: {reason}", code="no-s3-keys")
+
+
+@dataclass(frozen=True)
+class KeyWish:
+    """A long-lived key that the store is to make, or to end.
+
+    Parameters: ``access_key_id``, chosen by us, so that a key whose making broke off can be ended.
+    """
+
+    access_key_id: str
+    read_only: bool
+    expires_at: dt.datetime
 
 
 class Provisioner(Protocol):
@@ -53,3 +72,12 @@ class Provisioner(Protocol):
 
     async def usage(self, row: IdentityRow) -> Usage | None:
         """How much the person uses and may use, as the store counts it; None: this one does not tell. Raises Unavailable."""
+
+    async def make_key(self, row: IdentityRow, wish: KeyWish) -> str:
+        """Make a key for the person's own bucket and prefix, and nothing else; its secret.
+
+        The store itself refuses it from its expiry on. Raises NotFound (``no-s3-keys``) where the store has no such keys, or Unavailable.
+        """
+
+    async def revoke_key(self, row: IdentityRow, access_key_id: str) -> None:
+        """End a key at once; it may be gone already, or never have been made. Raises Unavailable."""

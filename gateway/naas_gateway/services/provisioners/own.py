@@ -17,7 +17,7 @@ from naas_client.settings import StorageSection
 from naas_gateway.clients.s3 import Store
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
-from naas_gateway.services.provisioners.contract import BucketRefused, refused
+from naas_gateway.services.provisioners.contract import BucketRefused, KeyWish, no_keys, refused
 
 MISSING = "The bucket of this folder does not exist. Ask whoever runs this service."
 CLOSED = "The object store does not open this folder to you. Ask whoever runs this service."
@@ -55,6 +55,13 @@ class OwnCredentials:
     async def usage(self, _row: IdentityRow) -> Usage | None:
         """S3 itself tells nobody."""
         return None
+
+    async def make_key(self, _row: IdentityRow, _wish: KeyWish) -> str:
+        """Not here."""
+        raise no_keys("with one role for everybody, nobody can make a key that opens one person's place only.")
+
+    async def revoke_key(self, _row: IdentityRow, _access_key_id: str) -> None:
+        """There is none."""
 
     async def _make_bucket(self, name: str, credentials: S3Credentials) -> None:
         status = await self._store.head_bucket(name, credentials)

@@ -28,9 +28,9 @@ from naas_gateway.clock import utcnow
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.flights import Flights
-from naas_gateway.services.provisioners.contract import BucketRefused, refused
+from naas_gateway.services.provisioners.contract import BucketRefused, KeyWish, refused
 from naas_gateway.services.provisioners.own import find_troubles, make_prefix
-from naas_gateway.services.provisioners.policies import permissions, trust, trusted_subject
+from naas_gateway.services.provisioners.policies import key_permissions, permissions, trust, trusted_subject
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,20 @@ class Rgw:
             at=utcnow(),
             source="store",
         )
+
+    async def make_key(self, row: IdentityRow, wish: KeyWish) -> str:
+        """A user of its own for each key: Ceph 16 forgets a user's policy when a key of theirs is made or deleted."""
+        uid = _key_user(row, wish.access_key_id)
+        keys = await self._admin.create_key_user(uid, f"naas key: {row.subject}", wish.access_key_id)
+        rules = key_permissions(
+            row.name, self._settings.scratch_bucket, read_only=wish.read_only, until=wish.expires_at
+        )
+        await self._admin.put_user_policy(uid, POLICY, rules)
+        return keys.secret_access_key
+
+    async def revoke_key(self, row: IdentityRow, access_key_id: str) -> None:
+        """Delete the key's user; what it uploaded stays in the person's bucket."""
+        await self._admin.delete_user(_key_user(row, access_key_id))
 
     async def _admit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
         user = await self._user(row)
@@ -264,6 +278,11 @@ class Rgw:
 def _mark(row: IdentityRow) -> str:
     """How a user of ours says whose it is."""
     return f"naas: {row.subject}"
+
+
+def _key_user(row: IdentityRow, access_key_id: str) -> str:
+    """The RGW user of one long-lived key; two hyphens and no hub name after them: nobody's account is called so."""
+    return f"{account(row.name)}--{access_key_id.lower()}"
 
 
 def _is_old(access_key: str) -> bool:

@@ -19,7 +19,13 @@ export interface IRow {
 
 export interface IGridProps {
   name: string;
-  heads: { text: string; kind?: 'number' | 'wide' }[];
+  heads: {
+    text: string;
+    /** `count`: a number that goes where there is little room. */
+    kind?: 'number' | 'count' | 'wide';
+  }[];
+  /** Which way the first column runs. */
+  sort?: 'descending';
   rows: readonly IRow[];
   /** Whether more rows may follow than are known. */
   more: boolean;
@@ -128,7 +134,7 @@ export function Grid(props: IGridProps): JSX.Element {
             <span
               key={text}
               role="columnheader"
-              aria-sort={n === 0 ? 'ascending' : undefined}
+              aria-sort={n === 0 ? (props.sort ?? 'ascending') : undefined}
               className={`jp-Naas-gridCell jp-mod-${kind ?? 'text'}`}
             >
               {text}

@@ -1,6 +1,5 @@
 import { addIcon, ellipsesIcon, fileUploadIcon, newFolderIcon, refreshIcon } from '@jupyterlab/ui-components';
 import { Notification } from '@jupyterlab/apputils';
-import { LabIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import { COUNTED } from '../../buckets/browser';
@@ -10,29 +9,13 @@ import { IEntry, openMenu } from '../../menu';
 import { percent, used } from '../../quota';
 import { CommandIDs } from '../../tokens';
 import type { ILanguage } from '../../words';
-import { Age, IconButton, Meter } from '../basics';
+import { Age, IconButton, Meter, Tool } from '../basics';
 import { useNaas } from '../context';
 import { Breadcrumb } from './breadcrumb';
 import { useBuckets } from './context';
 import { DeleteBucket } from './deleteDialogs';
 import { NewBucket, NewFolder } from './nameDialogs';
 import { Undelete, Versions } from './versionsDialog';
-
-/** A button that keeps only its icon where there is no room for its word. */
-function Tool(props: { icon: LabIcon; label: string; primary?: boolean; onClick: () => void }): JSX.Element {
-  const { icon: Icon, label, primary, onClick } = props;
-  return (
-    <button
-      type="button"
-      className={`jp-Naas-button ${primary ? 'jp-mod-primary' : ''}`}
-      title={label}
-      onClick={onClick}
-    >
-      <Icon.react tag="span" aria-hidden="true" />
-      <span className="jp-Naas-toolWord">{label}</span>
-    </button>
-  );
-}
 
 /** Ask for a new bucket; its name starts with the person's own. */
 function useNewBucket(): () => Promise<void> {

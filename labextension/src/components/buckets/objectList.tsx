@@ -8,7 +8,7 @@ import type { IListed } from '../../buckets/listing';
 import type { IStoredObject } from '../../documents';
 import { age, size } from '../../formats';
 import { commandEntry, IEntry, openMenu } from '../../menu';
-import { CommandIDs } from '../../tokens';
+import { BUCKETS_ID, CommandIDs } from '../../tokens';
 import { IconButton, Name } from '../basics';
 import { useNaas } from '../context';
 import { useBuckets } from './context';
@@ -77,7 +77,7 @@ export function ObjectList(props: {
       goTo(key);
       return;
     }
-    const row = Array.from(document.querySelectorAll<HTMLElement>('.jp-NaasBuckets [data-key]')).find(
+    const row = Array.from(document.querySelectorAll<HTMLElement>(`#${BUCKETS_ID} [data-key]`)).find(
       node => node.dataset.key === key
     );
     if (row) {

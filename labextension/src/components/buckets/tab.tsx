@@ -1,83 +1,18 @@
-import { searchIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import { BucketBrowser, INTERVAL } from '../../buckets/browser';
 import { droppedFiles } from '../../buckets/dropped';
 import { count } from '../../formats';
-import type { View } from '../../resource';
 import { LinkButton } from '../basics';
 import { useChanges, useNaas, useNow } from '../context';
-import { Empty, Failure, Loading, Stale } from '../states';
+import { Search } from '../search';
+import { Empty, States } from '../states';
 import { BucketList } from './bucketList';
 import { Ask, BucketsProvider, useBuckets } from './context';
 import { DeleteObjects } from './deleteDialogs';
 import { Header, NewBucketButton, UploadButton } from './header';
 import { ObjectList } from './objectList';
 import { TransferList } from './transfers';
-
-/** Milliseconds without a key after which a search begins. */
-const SEARCH_PAUSE = 300;
-
-function Search(): JSX.Element {
-  const { trans } = useNaas().language;
-  const { browser } = useBuckets();
-  const { place, search } = browser;
-  const [text, setText] = React.useState(search);
-  React.useEffect(() => setText(search), [place, search]);
-  React.useEffect(() => {
-    if (text === search) {
-      return;
-    }
-    const timer = setTimeout(() => browser.open(place, text), SEARCH_PAUSE);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return (
-    <label className="jp-Naas-search">
-      <searchIcon.react tag="span" aria-hidden="true" />
-      <input
-        type="search"
-        value={text}
-        aria-label={trans.__('Search below this folder')}
-        placeholder={trans.__('Search below this folder')}
-        onChange={event => setText(event.target.value)}
-        onKeyDown={event => {
-          if (event.key === 'Escape' && text !== '') {
-            event.stopPropagation();
-            setText('');
-          }
-        }}
-      />
-      <kbd aria-hidden="true">/</kbd>
-    </label>
-  );
-}
-
-/** The four states around a list. */
-function States<T>(props: {
-  view: View<T>;
-  failed: string;
-  now: Date;
-  children: (data: T) => React.ReactNode;
-}): JSX.Element {
-  const { trans } = useNaas().language;
-  const { browser } = useBuckets();
-  const { view, failed, now, children } = props;
-  const retry = () => browser.refresh();
-  if (view.kind === 'loading') {
-    return <Loading seconds={view.seconds} what={waited => trans.__('Still asking the store, %1', waited)} />;
-  }
-  if (view.kind === 'error') {
-    return <Failure title={failed} failure={view.failure} retry={retry} />;
-  }
-  return (
-    <>
-      {view.failure !== null || view.stale ? (
-        <Stale receivedAt={view.receivedAt} now={now} retry={retry} cause={view.failure?.message} />
-      ) : null}
-      {children(view.data)}
-    </>
-  );
-}
 
 function Buckets({ now }: { now: Date }): JSX.Element {
   const { trans } = useNaas().language;
@@ -87,6 +22,7 @@ function Buckets({ now }: { now: Date }): JSX.Element {
       view={browser.buckets.view(INTERVAL)}
       failed={trans.__('Your buckets could not be listed.')}
       now={now}
+      retry={() => browser.refresh()}
     >
       {buckets =>
         buckets.length === 0 ? (
@@ -114,7 +50,7 @@ function Objects({ now }: { now: Date }): JSX.Element {
   return (
     <>
       <div className="jp-Naas-listTools">
-        <Search />
+        <Search place={place} text={search} onSearch={text => browser.open(place, text)} />
         {marked.size > 0 ? (
           <span className="jp-Naas-marked" role="status">
             {trans._n('1 marked', '%2 marked', marked.size, count(marked.size, tag))}
@@ -138,6 +74,7 @@ function Objects({ now }: { now: Date }): JSX.Element {
         view={listing.view(interval)}
         failed={trans.__('%1 could not be listed.', `${place.bucket}/${place.prefix}`)}
         now={now}
+        retry={() => browser.refresh()}
       >
         {listed => (
           <>

@@ -1,0 +1,45 @@
+import { searchIcon } from '@jupyterlab/ui-components';
+import React from 'react';
+
+import { useNaas } from './context';
+
+/** Milliseconds without a key after which a search begins. */
+const SEARCH_PAUSE = 300;
+
+/** Where people type what they look for. Parameters: `place`, with which the text goes; `text`, what is looked for now. */
+export function Search(props: {
+  place: object;
+  text: string;
+  onSearch: (text: string) => void;
+}): JSX.Element {
+  const { trans } = useNaas().language;
+  const { place, text: search, onSearch } = props;
+  const [text, setText] = React.useState(search);
+  React.useEffect(() => setText(search), [place, search]);
+  React.useEffect(() => {
+    if (text === search) {
+      return;
+    }
+    const timer = setTimeout(() => onSearch(text), SEARCH_PAUSE);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <label className="jp-Naas-search">
+      <searchIcon.react tag="span" aria-hidden="true" />
+      <input
+        type="search"
+        value={text}
+        aria-label={trans.__('Search below this folder')}
+        placeholder={trans.__('Search below this folder')}
+        onChange={event => setText(event.target.value)}
+        onKeyDown={event => {
+          if (event.key === 'Escape' && text !== '') {
+            event.stopPropagation();
+            setText('');
+          }
+        }}
+      />
+      <kbd aria-hidden="true">/</kbd>
+    </label>
+  );
+}
