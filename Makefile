@@ -8,10 +8,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 
-PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud tests benchmarks setup.py
+PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud images tests benchmarks setup.py
 LAB_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path 'labextension/lib/*' 2>/dev/null)
 
-.PHONY: help install install-test up lint format check test faults soak ui-check screenshots reference clean
+.PHONY: help install install-test up images lint format check test faults soak ui-check screenshots reference clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,9 @@ install-test: install $(VENV)/.stamp-test ## also what the tests need (Chromium,
 
 up: install ## start the service; Ctrl-C stops it
 	@$(BIN)/naas up
+
+images: install ## container images, in the local Docker engine (images/build.sh --help)
+	@images/build.sh
 
 $(VENV)/.stamp-system: tools/system-packages.sh
 	@tools/system-packages.sh fuse3 $$(python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)

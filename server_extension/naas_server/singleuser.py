@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from naas_client.jupyter import before_import, short_runtime_dir
+from naas_client.jupyter import before_server_import, short_runtime_dir
 
 
 def main() -> int:
@@ -14,7 +14,7 @@ def main() -> int:
     The environment is the spawner's (https://jupyterhub.readthedocs.io, "single-user server"). The user may be any uid, with no entry
     in ``/etc/passwd``, and nothing but ``HOME`` and the folder for temporary files need be writable.
     """
-    before_import()
+    before_server_import()
     from jupyter_core.paths import jupyter_runtime_dir
     from jupyterhub.singleuser.extension import main as serve
 
