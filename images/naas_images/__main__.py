@@ -38,7 +38,9 @@ def main() -> int:
         help="build nothing: write the images' locks anew, after a change of what they need",
     )
     parser.add_argument("--upgrade", action="store_true", help="like --lock, with the newest version of everything")
-    parser.add_argument("--tag", default="", help="the images' tag; without: the product's version")
+    parser.add_argument(
+        "--tag", default="", help="the images' tag; without: NAAS_IMAGES_TAG, else the product's version"
+    )
     parser.add_argument("--fresh", action="store_true", help="build anew from today's Debian packages")
     given = parser.parse_args()
     if unknown := sorted(set(given.names) - set(RECIPES)):

@@ -36,8 +36,10 @@ class Built:
     unchanged: bool
 
 
-def version() -> str:
-    """The product's version, the images' tag."""
+def usual_tag() -> str:
+    """The tag of images for which none is given: ``NAAS_IMAGES_TAG``, where several checkouts share an engine, else the product's version."""
+    if said := os.environ.get("NAAS_IMAGES_TAG"):
+        return said
     with (REPOSITORY / "pyproject.toml").open("rb") as file:
         return str(tomllib.load(file)["project"]["version"])
 
@@ -67,13 +69,13 @@ def alone() -> Iterator[None]:
 class Builder:
     """Builds images and remembers what was built in this run.
 
-    Parameters: ``base``, the image to start from (empty: a Debian made here); ``tag``, of all images (empty: the product's version);
+    Parameters: ``base``, the image to start from (empty: a Debian made here); ``tag``, of all images (empty: `usual_tag`);
     ``fresh``, take nothing from an earlier run.
     """
 
     def __init__(self, base: str = "", tag: str = "", *, fresh: bool = False) -> None:
         self._base = base
-        self._tag = tag or version()
+        self._tag = tag or usual_tag()
         self._fresh = fresh
         self._pool = ThreadPoolExecutor(1)
         self._gathering: dict[str, Future[dict[str, Path]]] = {}
