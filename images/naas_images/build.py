@@ -37,7 +37,7 @@ class Built:
 
 
 def usual_tag() -> str:
-    """The tag of images for which none is given: ``NAAS_IMAGES_TAG``, where several checkouts share an engine, else the product's version."""
+    """The tag when none is given: ``NAAS_IMAGES_TAG`` (several checkouts may share an engine), else the product's version."""
     if said := os.environ.get("NAAS_IMAGES_TAG"):
         return said
     with (REPOSITORY / "pyproject.toml").open("rb") as file:
