@@ -18,7 +18,7 @@ from engine import engine, images
 from naas_images.build import Builder, alone
 from naas_images.recipes import REPOSITORY, SBOMS
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.server]
 SET_ID = "find / -xdev -type f -perm /6000 2>/dev/null || true"
 NAMES = """import importlib.metadata as m; print(*sorted(d.metadata["Name"].lower().replace("_", "-") for d in m.distributions()))"""
 OURS = ("base", "agent", "lab", "hub")
