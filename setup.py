@@ -55,7 +55,8 @@ LAB = [
     "rclone-python>=0.1.25,<0.2",
     *STORAGE,
 ]
-LOCAL = [*HUB, *GATEWAY, *LAB, "aiohttp>=3.11", "psutil>=6", "rich>=13.9"]
+DOCKER = [*HUB, "dockerspawner>=14,<15"]
+LOCAL = [*DOCKER, *GATEWAY, *LAB, "aiohttp>=3.11", "psutil>=6", "rich>=13.9"]
 EXAMPLES = ["scikit-learn>=1.5", "pandas>=2.2", "matplotlib>=3.9"]
 
 setup(
@@ -71,6 +72,7 @@ setup(
     install_requires=["click>=8.1", "httpx>=0.28,<1", "pydantic>=2.10,<3", "pyyaml>=6"],
     extras_require={
         "hub": HUB,
+        "docker": DOCKER,
         "gateway": GATEWAY,
         "lab": LAB,
         "laptop": STORAGE,
@@ -99,7 +101,10 @@ setup(
         "console_scripts": ["naas = naas_client.cli:main", "naas-singleuser = naas_server.singleuser:main"],
         "jupyterlab.locale": ["jupyterlab_naas = naas_server"],
         "jupyterhub.authenticators": ["indigo-iam = naas_authenticator:IAMAuthenticator"],
-        "jupyterhub.spawners": ["naas-local = naas_spawner:NaasLocalSpawner"],
+        "jupyterhub.spawners": [
+            "naas-local = naas_spawner:NaasLocalSpawner",
+            "naas-docker = naas_spawner:NaasDockerSpawner",
+        ],
         "naas.commands": [
             "up = naas_local.commands:up",
             "status = naas_local.commands:status",

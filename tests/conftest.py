@@ -15,6 +15,7 @@ from hub_session import HubSession
 from naas_local.ceph import CephStore
 from naas_local.view import private_namespace
 from product import ACCESS_AGE, Product, naas_up
+from served import Served, serving
 from storage_world import REPOSITORY
 
 
@@ -24,6 +25,27 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     folder: Path = tmp_path_factory.mktemp("product")
     with naas_up(folder, {"iam": {"auth_refresh_age": ACCESS_AGE}}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def local_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A product whose servers are processes, with the profiles of the spawners' tests."""
+    with serving("local", tmp_path_factory.mktemp("local")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def docker_product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same, whose servers are containers; builds the images that are not there yet."""
+    with serving("docker", tmp_path_factory.mktemp("docker")) as running:
+        yield running
+
+
+@pytest.fixture
+def containers(docker_product: Served) -> Iterator[Served]:
+    """Servers in containers; everybody's is stopped after each test."""
+    yield docker_product
+    docker_product.stop_all()
 
 
 @pytest.fixture(scope="session")

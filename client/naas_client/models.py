@@ -96,6 +96,7 @@ class Folder(Document):
     bucket: str
     prefix: str = Field(default="", description="without slashes at the ends")
     read_only: bool = False
+    trouble: str = Field(default="", description="why it cannot be connected, for people; it is then only shown")
 
 
 class StoragePlan(Document):
@@ -129,6 +130,8 @@ class FolderStatus(Document):
     path: str = Field(description="absolute path in the user's world")
     state: FolderState
     read_only: bool = False
+    bucket: str = ""
+    prefix: str = Field(default="", description="in the bucket, without slashes at the ends")
     checked_at: dt.datetime | None = Field(default=None, description="last time it was listed and read")
     reason: str = Field(default="", description="for people, when the state is not ok")
     restarts: int = 0

@@ -11,12 +11,22 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Collection
 
 PLAIN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_PLAIN = 40
 HUB_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*(---[0-9a-f]{10})?")
 SERVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 """What a named server may be called."""
+FOLDER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""What a folder below ``cloud-storage`` may be called."""
+MOST_FOLDERS = 24
+"""Of one server below ``cloud-storage``: each is a mount with a program of its own."""
+
+_BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?![.-])){1,61}[a-z0-9]")
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 RESERVED = frozenset(
     {"admin", "api", "cloud-storage", "examples", "hub", "local", "naas", "private", "root", "scratch", "service"}
@@ -38,18 +48,33 @@ def is_made_by(name: str, bucket: str) -> bool:
     return bucket.startswith(f"{name}--") and len(bucket) > len(name) + 2 and bucket[len(name) + 2] != "-"
 
 
+def bucket_problem(name: str) -> str:
+    """Why S3 refuses a name for a new bucket, as the end of a sentence; empty: it does not (Amazon S3, "Bucket naming rules")."""
+    if not 3 <= len(name) <= 63:
+        return "it must have 3 to 63 characters"
+    if not _BUCKET.fullmatch(name) or ".-" in name or "-." in name:
+        return "it may have lower-case letters, digits, hyphens and single dots, and ends with a letter or digit"
+    if _ADDRESS.fullmatch(name) or name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS):
+        return "S3 keeps such names for itself"
+    return ""
+
+
 def is_server_key(key: str) -> bool:
     """Whether this may be the key of a server: ``<hub name>``, or ``<hub name>.<server name>`` for a named one."""
     name, dot, server = key.partition(".")
     return is_hub_name(name) and (not dot or SERVER_NAME.fullmatch(server) is not None)
 
 
-def hub_name(preferred: str) -> str:
-    """The hub name for a ``preferred_username``; never raises, never gives a reserved or unsafe name."""
+def hub_name(preferred: str, kept: Collection[str] = ()) -> str:
+    """The hub name for a ``preferred_username``; never raises, never gives a reserved or unsafe name.
+
+    Parameters: ``kept``, further names that nobody gets: the site's group folders and their buckets.
+    """
     if (
         3 <= len(preferred) <= LONGEST_PLAIN
         and PLAIN.fullmatch(preferred)
         and preferred not in RESERVED
+        and preferred not in kept
         and not preferred.startswith("scratch-")
     ):
         return preferred

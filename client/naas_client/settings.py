@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from naas_client.errors import InvalidInput
+from naas_client.folders import GroupFolder, different_names, kept_names
+from naas_client.section import Section as Section
 
 DEFAULT_SECRETS = frozenset(
     {"", "changeme", "change-me", "secret", "password", "test_token", "api_token_example", "default", "example"}
@@ -29,12 +31,6 @@ def _http_url(value: str) -> str:
 
 
 HttpAddress = Annotated[str, AfterValidator(_http_url)]
-
-
-class Section(BaseModel):
-    """Base of all settings: an unknown key is an error, with its path."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Link(Section):
@@ -155,9 +151,30 @@ class StorageSection(Section):
         description="bytes per person; 0: none. The provisioner `rgw` sets it for new people and keeps what an operator changed "
         "with radosgw-admin; elsewhere it is for display",
     )
+    folders: Annotated[list[GroupFolder], AfterValidator(different_names)] = Field(
+        default_factory=list,
+        max_length=500,
+        description="buckets, or prefixes of them, that members of a group share. A name that is given here, of a folder or a "
+        "bucket, is no new person's",
+    )
     rclone: Path | None = Field(
         None, description="another rclone program for the mounts; default: the one that comes with this product"
     )
+
+    @model_validator(mode="after")
+    def _scratch_is_not_a_groups(self) -> StorageSection:
+        for folder in self.folders:
+            if self.scratch_bucket and folder.bucket == self.scratch_bucket:
+                raise ValueError(
+                    f"folders: {folder.name} names the bucket {folder.bucket}, which is storage.scratch_bucket and everybody's "
+                    "already. Name another bucket"
+                )
+        return self
+
+    @property
+    def kept_names(self) -> frozenset[str]:
+        """What no person is called: see `naas_client.folders.kept_names`."""
+        return kept_names(self.folders)
 
 
 class GatewaySection(Section):

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from naas_client.errors import NaasError
+from naas_client.folders import check_host_folders
 from naas_client.settings import load_document
 from pydantic import BaseModel
 
@@ -28,7 +29,9 @@ def config() -> None:
 
 @config.command()
 @FILE
-@click.option("--no-secrets", is_flag=True, help="do not look at the secret files, which may be on another machine")
+@click.option(
+    "--no-secrets", is_flag=True, help="do not look at secret files and host folders, which may be on another machine"
+)
 def check(file: Path | None, no_secrets: bool) -> None:
     """Say what is wrong in FILE (default: the one NAAS_CONFIG names) and how to repair it; status 1 when something is."""
     mistakes = []
@@ -36,6 +39,8 @@ def check(file: Path | None, no_secrets: bool) -> None:
         settings = load_site(file)
         if not no_secrets:
             read_secrets(settings, only_named=True)
+            if settings.hub.spawner == "local":
+                check_host_folders(settings.hub.host_folders)
     except NaasError as error:
         mistakes = error.message.splitlines()
     for mistake in mistakes:

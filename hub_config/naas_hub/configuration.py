@@ -11,7 +11,7 @@ from naas_hub import CONFIG_VARIABLE
 from naas_hub.pages import TEMPLATE_PATHS, reasons_from_gateway, template_vars
 from naas_hub.request_ids import RequestIds
 from naas_hub.roles import CUSTOM_SCOPES, SERVICE, USE, roles
-from naas_hub.settings import SiteSettings, load_site, read_secrets
+from naas_hub.settings import DockerSection, SiteSettings, load_site, read_secrets
 
 HEADERS = {
     # nobody frames our pages, a <base> cannot redirect our links, and no plug-in runs
@@ -130,7 +130,7 @@ def _gateway(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
 
 
 def _spawner(c: Any, settings: SiteSettings) -> None:
-    hub, ours = settings.hub, c.NaasLocalSpawner
+    hub, ours = settings.hub, c.NaasMachineSpawner
     c.JupyterHub.spawner_class = f"naas-{hub.spawner}"
     c.Spawner.start_timeout = hub.start_timeout
     c.Spawner.http_timeout = hub.http_timeout
@@ -138,6 +138,8 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     ours.data_dir = str(hub.data_dir)
     ours.first_uid = hub.first_uid
     ours.examples_dir = str(hub.examples_dir or "")
+    ours.host_folders = hub.host_folders
+    ours.group_folders = settings.storage.folders
     ours.drain_limit = hub.drain_seconds
     ours.gateway_url = settings.gateway.url
     ours.gateway_token_file = str(settings.gateway.hub_token_file)
@@ -147,3 +149,15 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     ours.group_notes = {name: group.model_dump() for name, group in settings.groups.items()}
     ours.join_url = f"{settings.iam.issuer}/"
     ours.contact = settings.site.contact
+    if hub.spawner == "docker":
+        _containers(c.NaasDockerSpawner, hub.docker)
+
+
+def _containers(ours: Any, docker: DockerSection) -> None:
+    ours.image = docker.image
+    ours.agent_image = docker.agent_image
+    ours.prefix = docker.prefix
+    ours.network_name = docker.network
+    ours.agent_memory = docker.agent_memory
+    ours.pids_limit = docker.pids_limit
+    ours.tmp_size = docker.tmp_size

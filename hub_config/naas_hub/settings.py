@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from naas_client.errors import InvalidInput
+from naas_client.folders import HostFolders
 from naas_client.settings import HttpAddress, Section, SharedSettings, load, read_secret
+from naas_client.sizes import Size
 from naas_spawner.profiles import Profiles, default_profiles
 from pydantic import AfterValidator, ConfigDict, Field
+
+VERSION = importlib.metadata.version("jupyterhub-naas")
 
 KEY = re.compile(r"[0-9a-fA-F]{64}")
 """What cookie secret and encryption keys look like: 32 bytes in hexadecimal digits."""
@@ -23,6 +28,35 @@ def _origin(value: str) -> str:
 
 
 Origin = Annotated[HttpAddress, AfterValidator(_origin)]
+
+
+class DockerSection(Section):
+    """Servers in containers (`hub.spawner: docker`)."""
+
+    image: str = Field(
+        f"naas/lab:{VERSION}",
+        min_length=1,
+        description="image of a profile that names none",
+        examples=["harbor.example.org/naas/lab:2026.11"],
+    )
+    agent_image: str = Field(
+        f"naas/agent:{VERSION}", min_length=1, description="image of the side containers that connect people's folders"
+    )
+    prefix: str = Field(
+        "naas",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,30}$",
+        description="begins the names of all our containers; each installation on one engine needs its own",
+    )
+    network: str = Field(
+        "naas",
+        min_length=1,
+        description="network of the servers, in which hub, gateway and store answer; never the engine's default",
+    )
+    agent_memory: Size = Field(2 * 2**30, ge=2**28, description="memory of a side container", examples=["2G"])
+    pids_limit: int = Field(2048, ge=64, description="processes and threads of one server")
+    tmp_size: Size = Field(
+        2**30, ge=2**20, description="size of /tmp in a server; it counts as memory", examples=["1G"]
+    )
 
 
 class HubSection(Section):
@@ -58,7 +92,11 @@ class HubSection(Section):
         examples=["postgresql+psycopg2://hub@db.example.org/hub"],
     )
     data_dir: Path = Field(Path(".naas"), description="data folder: homes, run folders of servers, sockets")
-    spawner: Literal["local"] = Field("local", description="where people's servers run: processes on this machine")
+    spawner: Literal["local", "docker"] = Field(
+        "local",
+        description="where people's servers run: `local`, processes on this machine; `docker`, containers on it",
+    )
+    docker: DockerSection = Field(default_factory=DockerSection)
     first_uid: int = Field(
         20000,
         ge=1000,
@@ -68,6 +106,9 @@ class HubSection(Section):
         None,
         description="folder with example notebooks, copied once into everybody's home",
         examples=["/etc/naas/examples"],
+    )
+    host_folders: HostFolders = Field(
+        default_factory=list, max_length=100, description="folders of the machine that people find in their homes"
     )
     drain_seconds: float = Field(
         60, ge=0, description="seconds that the stop of a server waits for files on their way to the store"

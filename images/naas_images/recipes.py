@@ -48,7 +48,7 @@ RECIPES = {
         Recipe("base", None),
         Recipe("agent", "base", ("laptop",)),
         Recipe("lab", "base", ("lab",), ("r",)),
-        Recipe("hub", "base", ("hub", "gateway")),
+        Recipe("hub", "base", ("hub", "docker", "gateway")),
         Recipe("ml", "lab"),
         Recipe("community", "lab"),
         Recipe("matlab", "lab"),

@@ -94,7 +94,7 @@ async function act(work: Promise<unknown>, { trans }: ILanguage): Promise<void> 
 async function showUsage({ api, model, language, app }: IParts, folder: IFolder): Promise<void> {
   const { trans, tag } = language;
   const status = model.storage.data!;
-  const { bucket } = placeOf(folder.name);
+  const { bucket } = placeOf(folder);
   const known = folder === ownFolder(status) ? status.usage : null;
   const usage = known ?? (await new BucketStore(api).bucket(bucket)).usage;
   const lines =

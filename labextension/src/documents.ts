@@ -9,6 +9,9 @@ export interface IFolder {
   path: string;
   state: FolderState;
   read_only: boolean;
+  bucket: string;
+  /** In the bucket, without slashes at the ends. */
+  prefix: string;
   checked_at: string | null;
   reason: string;
   restarts: number;

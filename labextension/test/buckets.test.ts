@@ -58,9 +58,11 @@ for (const [name, problem] of [
 }
 
 test("a mounted folder's place in the store", () => {
-  assert.deepEqual(placeOf('alice'), { bucket: 'alice', prefix: '' });
-  assert.deepEqual(placeOf('scratch'), { bucket: 'scratch', prefix: '' });
-  assert.deepEqual(placeOf('scratch-alice'), { bucket: 'scratch', prefix: 'alice/' });
+  assert.deepEqual(placeOf({ bucket: 'alice', prefix: '' }), { bucket: 'alice', prefix: '' });
+  assert.deepEqual(placeOf({ bucket: 'cygno-data', prefix: 'runs/2026' }), {
+    bucket: 'cygno-data',
+    prefix: 'runs/2026/'
+  });
 });
 
 test('of a hundred thousand rows only those in sight are drawn', () => {

@@ -7,6 +7,8 @@ export function folder(name: string, state: FolderState = 'ok'): IFolder {
     browser_path: `cloud-storage/${name}`,
     state,
     read_only: false,
+    bucket: name,
+    prefix: '',
     checked_at: null,
     reason: '',
     restarts: 0

@@ -48,8 +48,15 @@ def _config_file(given: Path | None) -> Path | None:
     type=click.Choice(["embedded", "ceph"]),
     help="Plain files, or a Ceph RADOS Gateway on this machine; the same as last time if not given, first embedded.",
 )
+@click.option(
+    "--spawner",
+    type=click.Choice(["local", "docker"]),
+    help="Servers as processes of this machine, or in containers (needs root and Docker); the same as last time if not given.",
+)
 @click.option("--fresh", is_flag=True, help="Delete the data folder's content first: users, files, everything.")
-def up(data: Path, config: Path | None, port: int | None, object_store: str | None, fresh: bool) -> None:
+def up(
+    data: Path, config: Path | None, port: int | None, object_store: str | None, spawner: str | None, fresh: bool
+) -> None:
     """Start the whole service on this machine, with an embedded cloud, and supervise it."""
     folder = DataFolder(data)
     folder.lock()
@@ -57,9 +64,13 @@ def up(data: Path, config: Path | None, port: int | None, object_store: str | No
     if fresh:
         folder.wipe()
     folder.create()
-    product = Product(folder, _config_file(config), port, object_store)
+    product = Product(folder, _config_file(config), port, object_store, spawner)
     product.write_site()
-    namespace = private_namespace(product.reachable_paths()) if product.as_root else None
+    namespace = None
+    if product.as_root and product.spawner == "local":
+        namespace = private_namespace(product.reachable_paths(), product.read_only_paths())
+    elif product.read_only_paths() and not product.as_root:
+        click.echo("Not root: nothing but their own permissions keeps read-only host folders from being written to.")
     supervisor = Supervisor(folder, product.url, product.specs(), namespace)
     try:
         _supervise(supervisor, product)

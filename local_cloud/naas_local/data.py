@@ -15,6 +15,7 @@ from naas_local.ports import GUARDED, holder, is_free, is_guarded, part_port
 
 MARKER = "ports.json"
 STORE = "object-store"
+SPAWNER = "spawner"
 LOCK = "lock"
 PUBLIC_PORT = 8000
 FIXED = "iam"
@@ -100,6 +101,11 @@ class DataFolder:
                 entry.unlink()
 
     @property
+    def containers_socket(self) -> Path:
+        """Accepts while containers may run."""
+        return self.run / "containers.sock"
+
+    @property
     def object_store(self) -> str:
         """The object store that keeps this folder's objects: "embedded" or "ceph"; empty before the first start."""
         if (self.root / STORE).exists():
@@ -120,6 +126,13 @@ class DataFolder:
             )
         chosen = known or wanted or "embedded"
         write_private(self.root / STORE, chosen)
+        return chosen
+
+    def choose_spawner(self, wanted: str | None) -> str:
+        """Where servers run: ``wanted``, else as last time, else as processes; remembered."""
+        file = self.root / SPAWNER
+        chosen = wanted or (file.read_text().strip() if file.exists() else "local")
+        write_private(file, chosen)
         return chosen
 
     def secret(self, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import os
 import sys
 from pathlib import Path
@@ -12,14 +13,17 @@ import yaml
 from naas_client import settings
 from naas_client.errors import InvalidInput, Unavailable
 from naas_client.files import write_private
+from naas_client.folders import HostFolder, HostFolders, check_host_folders
 from naas_client.gateway import API_PATH
 from naas_client.processes import find_program
+from pydantic import BaseModel, Field
 
 from naas_local import ceph, iam, store
 from naas_local.data import DataFolder
 from naas_local.parts import HARMLESS, PartSpec
 from naas_local.ports import LOOPBACK
 
+VERSION = importlib.metadata.version("jupyterhub-naas")
 NODE_MODULES = Path(__file__).parents[1] / "node_modules"
 _ROOT = Path(__file__).parents[2]
 CHECKOUT = _ROOT if (_ROOT / "setup.py").exists() else None
@@ -51,7 +55,12 @@ class Product:
     """
 
     def __init__(
-        self, data: DataFolder, config: Path | None, port: int | None, object_store: str | None = None
+        self,
+        data: DataFolder,
+        config: Path | None,
+        port: int | None,
+        object_store: str | None = None,
+        spawner: str | None = None,
     ) -> None:
         self.data = data
         self.given = settings.load_document(config) if config else {}
@@ -62,6 +71,10 @@ class Product:
         self.ports = data.choose_ports((*PORTS, *CEPH_PORTS) if self.object_store == "ceph" else PORTS, port)
         self.url = f"http://{LOOPBACK}:{self.ports['public']}"
         self.as_root = os.geteuid() == 0
+        self.spawner = self.data.choose_spawner(spawner or (self.given.get("hub") or {}).get("spawner"))
+        self.inner_host = self._container_network() if self.spawner == "docker" else LOOPBACK
+        """Where servers reach hub, gateway and store."""
+        self.host_folders = _host_folders(self.given, data.root, str(config))
 
     def _choose_store(self, wanted: str | None) -> str:
         """ "embedded", "ceph", or empty for the operator's own."""
@@ -73,8 +86,26 @@ class Product:
             raise Unavailable(reason, code="no-ceph")
         return self.data.choose_object_store(wanted)
 
+    @property
+    def installation(self) -> str:
+        """Names our containers and their network on an engine that others use as well."""
+        return f"naas-{self.ports['public']}"
+
+    def _container_network(self) -> str:
+        if not self.as_root:
+            raise InvalidInput(
+                "Servers in containers need root: people's homes and the mount helper. Start `sudo naas up --spawner docker`.",
+                code="not-root",
+            )
+        from naas_local.containers import Engine
+
+        engine = Engine()
+        if missing := engine.missing_images([f"naas/{name}:{VERSION}" for name in ("lab", "agent")]):
+            raise InvalidInput(f"{', '.join(missing)}: not built yet. Run `make images`.", code="no-images")
+        return engine.network(self.installation)
+
     def _address(self, part: str) -> str:
-        host = IAM_HOST if part == "iam" else LOOPBACK
+        host = {"iam": IAM_HOST, "proxy": LOOPBACK}.get(part, self.inner_host)
         return f"http://{host}:{self.ports[part]}"
 
     @property
@@ -106,6 +137,8 @@ class Product:
                 "crypt_key_file": str(secret("crypt-key")),
                 "db_url": f"sqlite:///{hub}/jupyterhub.sqlite",
                 "data_dir": str(self.data.root),
+                "spawner": self.spawner,
+                **self._container_settings(),
                 **({"examples_dir": str(CHECKOUT / "examples")} if CHECKOUT else {}),
             },
         }
@@ -113,10 +146,7 @@ class Product:
             found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
             found["iam"]["cli_client_id"] = iam.CLI_CLIENT
             found["groups"] = {group: {"description": text} for group, text in GROUP_TEXTS.items()}
-        document = dict(self.given)
-        for section, values in found.items():
-            document[section] = {**values, **(self.given.get(section) or {})}
-        write_private(self.data.site, yaml.safe_dump(document, sort_keys=False))
+        write_private(self.data.site, yaml.safe_dump(_over(found, self.given), sort_keys=False))
 
     def specs(self) -> list[PartSpec]:
         """The parts in the order of their start; they end in the reverse order."""
@@ -130,12 +160,17 @@ class Product:
         parts += [self._gateway(), self._proxy()]
         if self.as_root:
             parts.append(self._mounts())
-        return [*parts, self._launcher(), self._hub()]
+        return [*parts, self._containers() if self.spawner == "docker" else self._launcher(), self._hub()]
 
     def reachable_paths(self) -> list[Path]:
-        """What people's servers must be able to reach: Python, this package, its examples, the data folder."""
+        """What people's servers must be able to reach: Python, this package, its examples, the data folder, folders of the host."""
         paths = [Path(sys.prefix), Path(sys.base_prefix), self.data.root]
+        paths += [folder.path for folder in self.host_folders]
         return [*paths, CHECKOUT] if CHECKOUT else paths
+
+    def read_only_paths(self) -> list[Path]:
+        """Folders of the host in which no server writes."""
+        return [folder.path for folder in self.host_folders if folder.read_only]
 
     def _iam(self) -> PartSpec:
         return iam.prepare(
@@ -154,11 +189,13 @@ class Product:
         return store.prepare(
             self.data.part("store"),
             self.ports["store"],
+            host=self.inner_host,
             issuer=self.issuer,
             audience=storage.audience,
             role_arn=storage.role_arn,
             storage_groups=self.shared.capabilities.get("storage", []),
             scratch_bucket=storage.scratch_bucket,
+            folders=storage.folders,
             region=storage.region,
         )
 
@@ -169,6 +206,7 @@ class Product:
             self.data.part("ceph"),
             self.ports["mon"],
             [self.ports["rgw"]],
+            rgw_host=self.inner_host,
             issuer=self.issuer,
             audience=storage.audience,
             role_arn=storage.role_arn,
@@ -218,9 +256,22 @@ class Product:
     def _mounts(self) -> PartSpec:
         data = self.data
         arguments = ("--base", str(data.mounts), "--socket", str(data.mounts_socket))
+        # Containers see what is mounted where their engine is.
+        namespace = self.spawner == "local"
         return self._python(
-            "mounts", "naas_storage.mounts", data.mounts_socket, *arguments, namespace=True, inherits=HARMLESS
+            "mounts", "naas_storage.mounts", data.mounts_socket, *arguments, namespace=namespace, inherits=HARMLESS
         )
+
+    def _containers(self) -> PartSpec:
+        arguments = ("--installation", self.installation, "--socket", str(self.data.containers_socket))
+        return self._python(
+            "containers", "naas_local.containers", self.data.containers_socket, *arguments, stop_limit=90
+        )
+
+    def _container_settings(self) -> dict[str, Any]:
+        if self.spawner != "docker":
+            return {}
+        return {"docker": {"prefix": self.installation, "network": self.installation}}
 
     def _launcher(self) -> PartSpec:
         data = self.data
@@ -237,6 +288,37 @@ class Product:
             needs=("proxy",),
             stop_limit=30,
         )
+
+
+def _over(found: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What was found, and above it what the operator gave, key by key at every depth."""
+    nested = {key: _over(value, given.get(key) or {}) for key, value in found.items() if isinstance(value, dict)}
+    return {**found, **given, **nested}
+
+
+class _Hub(BaseModel):
+    """The one key of the hub's section that is ours as well."""
+
+    host_folders: HostFolders = Field(default_factory=list)
+
+
+class _HubOnly(BaseModel):
+    hub: _Hub = Field(default_factory=_Hub)
+
+
+def _host_folders(given: dict[str, Any], data: Path, source: str) -> list[HostFolder]:
+    """The folders of the host. Raises InvalidInput for one that is not there, or that lies around or in the data folder."""
+    folders = settings.validate({"hub": given.get("hub") or {}}, _HubOnly, source).hub.host_folders
+    check_host_folders(folders)
+    for folder in folders:
+        path = folder.path.resolve()
+        if path.is_relative_to(data) or data.is_relative_to(path):
+            raise InvalidInput(
+                f"hub.host_folders: {folder.name}: {folder.path} and the data folder {data} lie in one another. "
+                "Name a folder outside.",
+                code="bad-settings",
+            )
+    return folders
 
 
 def _refuse_chosen(given: dict[str, Any], source: str) -> None:

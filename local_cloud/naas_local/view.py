@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import select
 import signal
 import stat
@@ -22,7 +23,8 @@ from naas_client.errors import Unavailable
 
 _libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS = 0x00020000
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_SLAVE = 2, 4, 8, 4096, 16384, 1 << 19
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE = 4096, 16384, 1 << 18, 1 << 19
 MNT_DETACH = 2
 ENTER_LIMIT = 20
 """Seconds for the mounts of the namespace; a folder on a file server that hangs would hold them for ever."""
@@ -80,7 +82,22 @@ def _cover(folder: Path, keep: list[Path], staging: Path) -> None:
             _mount(str(place), path, "", MS_BIND | MS_REC)
 
 
-def _enter(needed: Iterable[Path], staging: Path) -> None:
+def _mount_points(below: Path) -> list[Path]:
+    """A mounted folder and what is mounted in it (proc_pid_mountinfo(5): field 5, with octal escapes)."""
+    fields = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    paths = (Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)) for text in fields)
+    return [path for path in dict.fromkeys(paths) if path.is_relative_to(below)]
+
+
+def _keep_from_writing(folder: Path) -> None:
+    """Make a folder read-only in this namespace, with what is mounted in it now; what is mounted later does not come in."""
+    _mount(str(folder), folder, "", MS_BIND | MS_REC)
+    _mount("", folder, "", MS_PRIVATE | MS_REC)
+    for path in _mount_points(folder):
+        _mount("", path, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def _enter(needed: Iterable[Path], read_only: Iterable[Path], staging: Path) -> None:
     paths = (*needed, Path(sys.executable))
     links = {link: target for path in paths for link, target in links_on_the_way(path).items()}
     if _libc.unshare(CLONE_NEWNS):
@@ -94,18 +111,21 @@ def _enter(needed: Iterable[Path], staging: Path) -> None:
         _cover(folder, keep, place)
         _libc.umount2(str(place).encode(), MNT_DETACH)
     _keep_links(links)
+    for folder in read_only:
+        _keep_from_writing(folder.resolve())
     try:  # other people's processes are not shown (proc(5), hidepid); some container engines forbid this mount
         _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
     except OSError as error:
         os.write(2, f"naas: processes of other people stay visible by name: {error}\n".encode())
 
 
-def private_namespace(needed: Iterable[Path]) -> int:
+def private_namespace(needed: Iterable[Path], read_only: Iterable[Path] = ()) -> int:
     """Make the namespace and return a descriptor of it, for ``nsenter --mount=/proc/self/fd/N``.
 
-    Parameters: ``needed``, paths that any uid must be able to reach. Raises Unavailable where the kernel refuses.
+    Parameters: ``needed``, paths that any uid must be able to reach; ``read_only``, folders in which nobody writes. Raises Unavailable
+    where the kernel refuses.
     """
-    needed = list(needed)
+    needed, read_only = list(needed), list(read_only)
     with tempfile.TemporaryDirectory(prefix="naas-view-") as staging:
         told, tell = os.pipe()
         hold, release = os.pipe()
@@ -114,7 +134,7 @@ def private_namespace(needed: Iterable[Path]) -> int:
             os.close(release)
             problem = b""
             try:
-                _enter(needed, Path(staging))
+                _enter(needed, read_only, Path(staging))
             except OSError as error:
                 problem = str(error).encode()[:500]
             os.write(tell, problem or b"ok")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from pathlib import Path
 
+from naas_client import homes
 from naas_client.jupyter import before_server_import, short_runtime_dir
 
 
@@ -14,6 +17,10 @@ def main() -> int:
     The environment is the spawner's (https://jupyterhub.readthedocs.io, "single-user server"). The user may be any uid, with no entry
     in ``/etc/passwd``, and nothing but ``HOME`` and the folder for temporary files need be writable.
     """
+    # Who shares a folder by a Unix group shares what is made in it; a person's own group has no other member.
+    os.umask(0o007 if set(os.getgroups()) - {os.getgid()} else 0o077)
+    examples = os.environ.pop("NAAS_EXAMPLES", "")
+    homes.fill(Path.home(), ["local"], Path(examples) if examples else None)
     before_server_import()
     from jupyter_core.paths import jupyter_runtime_dir
     from jupyterhub.singleuser.extension import main as serve

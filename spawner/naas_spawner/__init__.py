@@ -1,4 +1,4 @@
-"""Profiles and their form, the shared spawner mixin, `NaasLocalSpawner`, and the launcher with its pre-forked server.
+"""Profiles and their form, the shared spawner mixin, `NaasLocalSpawner` with its launcher, `NaasDockerSpawner`.
 
 The classes are imported when they are first asked for: the launcher and the settings need nothing of JupyterHub's spawners.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_CLASSES = {"NaasLocalSpawner": "naas_spawner.local", "NaasSpawnerMixin": "naas_spawner.mixin"}
-__all__ = ["NaasLocalSpawner", "NaasSpawnerMixin"]
+_CLASSES = {
+    "NaasDockerSpawner": "naas_spawner.docker.spawner",
+    "NaasLocalSpawner": "naas_spawner.local",
+    "NaasSpawnerMixin": "naas_spawner.mixin",
+}
+__all__ = ["NaasDockerSpawner", "NaasLocalSpawner", "NaasSpawnerMixin"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from naas_client.errors import NaasError, Unavailable
 from naas_client.models import StoragePlan, StorageStatus
 from naas_storage.client import AgentClient
-from naas_storage.mounts.client import MountsClient
+from naas_storage.mounts.client import MountsClient, Published
 from naas_storage.plan import PLAN_NAME, SOCKET_NAME, AgentPlan
 
 from naas_spawner.launcher.client import LauncherClient
@@ -24,52 +27,79 @@ FOLDERS_LIMIT = 60.0
 """Seconds for the folders to be connected; afterwards the agent goes on trying, and the panel tells."""
 
 STOP_LIMIT = 30.0
-LINK = "cloud-storage"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whose agent it is: uid and gid that the mounts are for; None: those of whoever runs the hub."""
+
+    name: str
+    uid: int | None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where an agent finds things, as paths of its own world (see `AgentPlan`)."""
+
+    run: Path
+    cache: Path
+    view: Path
+    link: Path | None = None
+    control: Path | None = None
+
+
+class AgentHost(Protocol):
+    """The world in which an agent runs: a process forked by the launcher, or a side container."""
+
+    @property
+    def log(self) -> str:
+        """Where operators find what it says."""
+
+    def places(self, published: Published | None) -> Places:
+        """The agent's paths. Parameters: ``published``, what the mount helper offers, in the hub's world."""
+
+    async def start(self, plan: AgentPlan) -> None:
+        """Start it, after one that an earlier hub left has ended. Raises NaasError when it cannot."""
+
+    async def running(self) -> bool:
+        """Whether it lives."""
+
+    async def stop(self, limit: float) -> None:
+        """Have it end and return when it is gone; it is killed after ``limit`` seconds. No agent is no error."""
 
 
 class Agent:
-    """The agent of one server. Parameters: ``helper``, the mount helper's control socket; None: ``fusermount3`` is used;
-    ``rclone``, another program for the mounts than the one that comes with us."""
+    """The agent of one server.
+
+    Parameters: ``run``, its run folder in the hub's world; ``helper``, the mount helper's control socket (None:
+    ``fusermount3`` is used); ``rclone``, another program for the mounts than the one that comes with us.
+    """
 
     def __init__(
-        self,
-        key: str,
-        username: str,
-        server: str,
-        run: Path,
-        home: Path,
-        launcher: LauncherClient,
-        helper: Path | None,
-        rclone: Path | None = None,
+        self, key: str, person: Person, host: AgentHost, run: Path, helper: Path | None, rclone: Path | None = None
     ) -> None:
-        self.rclone = rclone
-        self.key, self.username, self.run = key, username, run
-        self.link = home / (f"{LINK}-{server}" if server else LINK)
-        self.launcher = launcher
+        self.key, self.person, self.host, self.rclone = key, person, host, rclone
         self.helper = MountsClient(helper) if helper else None
         self.client = AgentClient(run / SOCKET_NAME)
 
-    async def start(self, storage: StoragePlan, uid: int | None, task: Task, gateway_api: str) -> StorageStatus:
+    async def start(self, storage: StoragePlan, gateway_api: str) -> StorageStatus:
         """Start the agent with a plan and wait for its folders. Raises NaasError when it does not come up at all."""
-        plan = await self._plan(storage, uid, gateway_api)
-        await self.launcher.stop("agent", self.key, STOP_LIMIT)  # of an earlier hub; nothing to do is no error
-        argv = [str(self.run / PLAN_NAME)]
-        files = {PLAN_NAME: plan.model_dump_json(indent=2)}
-        more = {"argv": argv, "files": files, "log": str(self.run / "agent.log"), "examples": None}
-        await self.launcher.start("agent", self.key, uid, task.model_copy(update=more))
+        await self.host.start(await self._plan(storage, gateway_api))
         return await self._wait_settled()
 
-    async def _plan(self, storage: StoragePlan, uid: int | None, gateway_api: str) -> AgentPlan:
-        control, view, degraded, code = None, self.run / "s3", storage.degraded, storage.code
+    async def _plan(self, storage: StoragePlan, gateway_api: str) -> AgentPlan:
+        published, degraded, code = None, storage.degraded, storage.code
+        uid = self.person.uid
         if self.helper is not None and uid is not None and storage.folders:
             try:
-                published = await self.helper.publish(self.key, storage.folders, uid, uid)
-                control, view = published.control, published.view
+                mounted = [folder for folder in storage.folders if not folder.trouble]
+                published = await self.helper.publish(self.key, mounted, uid, uid)
             except NaasError as error:
                 degraded, code = error.message, error.code
+        places = self.host.places(published)
         return AgentPlan(
             key=self.key,
-            username=self.username,
+            username=self.person.name,
             folders=storage.folders,
             endpoint=storage.endpoint,
             endpoints=storage.endpoints,
@@ -77,11 +107,11 @@ class Agent:
             public_endpoint=storage.public_endpoint,
             region=storage.region,
             gateway_url=gateway_api,
-            control_socket=control,
-            view=view,
-            link=self.link,
-            run=self.run,
-            cache=self.run / "cache",
+            control_socket=places.control,
+            view=places.view,
+            link=places.link,
+            run=places.run,
+            cache=places.cache,
             quota_bytes=storage.quota_bytes,
             degraded=degraded,
             code=code,
@@ -96,9 +126,7 @@ class Agent:
                         return status
         except TimeoutError:
             return await self.client.status()
-        raise Unavailable(
-            "The mount agent ended during its start; see agent.log in the server's folder.", code="no-agent"
-        )
+        raise Unavailable(f"The mount agent ended during its start; see {self.host.log}.", code="no-agent")
 
     async def _wait_listening(self) -> None:
         try:
@@ -112,12 +140,19 @@ class Agent:
         try:
             await self.client.status()
         except Unavailable:
-            if not (await self.launcher.poll("agent", self.key)).running:
+            if not await self.host.running():
                 raise Unavailable(
-                    "The mount agent ended at its start; the cause is in agent.log in the server's folder.",
-                    code="no-agent",
+                    f"The mount agent ended at its start; the cause is in {self.host.log}.", code="no-agent"
                 ) from None
             return False
+        return True
+
+    async def alive(self) -> bool:
+        """Whether it answers, or is at least there. Raises NaasError when its world does not tell."""
+        try:
+            await self.client.status()
+        except Unavailable:
+            return await self.host.running()
         return True
 
     async def drain(self, limit: float) -> str:
@@ -130,9 +165,56 @@ class Agent:
 
     async def stop(self) -> None:
         """End the agent, then take its folders away."""
-        await self.launcher.stop("agent", self.key, STOP_LIMIT)
+        await self.host.stop(STOP_LIMIT)
         if self.helper is not None:
             await self.helper.unpublish(self.key)
+
+
+class LaunchedAgent:
+    """An agent as a process of this machine (`AgentHost`). Parameters: ``task``, gives the process's environment and places."""
+
+    def __init__(
+        self,
+        key: str,
+        uid: int | None,
+        run: Path,
+        link: Path,
+        launcher: LauncherClient,
+        task: Callable[[], Task],
+    ) -> None:
+        self.key, self.uid, self.run, self.link, self.launcher, self.task = key, uid, run, link, launcher, task
+
+    @property
+    def log(self) -> str:
+        """A file beside its plan."""
+        return "agent.log in the server's folder"
+
+    def places(self, published: Published | None) -> Places:
+        """Hub and agent see the same paths."""
+        if published is None:
+            return Places(self.run, self.run / "cache", self.run / "s3", self.link)
+        return Places(self.run, self.run / "cache", published.view, self.link, published.control)
+
+    async def start(self, plan: AgentPlan) -> None:
+        """Have the launcher fork it."""
+        await self.stop(STOP_LIMIT)
+        task = self.task().model_copy(
+            update={
+                "argv": [str(self.run / PLAN_NAME)],
+                "files": {PLAN_NAME: plan.model_dump_json(indent=2)},
+                "log": str(self.run / "agent.log"),
+                "examples": None,
+            }
+        )
+        await self.launcher.start("agent", self.key, self.uid, task)
+
+    async def running(self) -> bool:
+        """As the launcher has it."""
+        return (await self.launcher.poll("agent", self.key)).running
+
+    async def stop(self, limit: float) -> None:
+        """Through the launcher."""
+        await self.launcher.stop("agent", self.key, limit)
 
 
 def describe_trouble(status: StorageStatus) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from naas_client.folders import GroupFolder, HostFolder
 from naas_client.languages import COOKIE, Translator, preferred
 from naas_client.models import Capability
 from naas_client.settings import GroupSection
@@ -40,6 +41,8 @@ class FormPage:
     profiles: Sequence[Profile]
     storage: Capability
     scratch: bool = True
+    group_folders: Sequence[GroupFolder] = ()
+    host_folders: Sequence[HostFolder] = ()
     last: Choice | None = None
     last_at: dt.datetime | None = None
     group_notes: Mapping[str, GroupSection] = field(default_factory=dict)

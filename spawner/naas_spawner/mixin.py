@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from jupyterhub.spawner import SpawnException
 from naas_client.errors import InvalidInput, NaasError
+from naas_client.folders import HostFolder, HostFolders
 from naas_client.gateway import API_PATH, GatewayClient
 from naas_client.models import Capability, StopReason, StoragePlan
 from naas_client.settings import GroupSection, Section, read_secret
@@ -33,6 +34,10 @@ OLD_NAMES = ("JPY_API_TOKEN", "JUPYTERHUB_OAUTH_SCOPES")
 
 class _ProfilesOnly(Section):
     profiles: Profiles
+
+
+class _HostFoldersOnly(Section):
+    host_folders: HostFolders
 
 
 class NaasSpawnerMixin(LoggingConfigurable):
@@ -82,6 +87,23 @@ class NaasSpawnerMixin(LoggingConfigurable):
         True, help="Whether there is a shared scratch area (`storage.scratch_bucket`), for what the spawn page says."
     ).tag(config=True)
 
+    group_folders = List(
+        help="""
+        The folders below `cloud-storage` that groups share (`storage.folders` in `naas.yaml`), for what the spawn page says.
+
+        A list of `naas_client.folders.GroupFolder`; the gateway itself decides.
+        """
+    ).tag(config=True)
+
+    host_folders = List(
+        help="""
+        Folders of the host that people find in their homes (`hub.host_folders` in `naas.yaml`).
+
+        A list of `naas_client.folders.HostFolder`, or of mappings with the same keys; bad entries are refused with the path of each
+        mistake. Example: `[{"name": "shared", "path": "/srv/naas/shared", "read_only": true}]`.
+        """
+    ).tag(config=True)
+
     rclone = Unicode(
         help="""
         Another rclone program (absolute path) for the folders (`storage.rclone` in `naas.yaml`); it must run in the person's world.
@@ -115,6 +137,7 @@ class NaasSpawnerMixin(LoggingConfigurable):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._last_good = dict(getattr(self.orm_spawner, "user_options", None) or {})
+        self._before = self._last_good
         self._storage: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
         self._was_up = False
@@ -132,6 +155,20 @@ class NaasSpawnerMixin(LoggingConfigurable):
             return check_section({"profiles": proposal.value}, _ProfilesOnly, type(self).__name__).profiles
         except InvalidInput as error:
             raise TraitError(error.message) from None
+
+    @validate("host_folders")
+    def _check_host_folders(self, proposal: Any) -> list[HostFolder]:
+        """Mappings become folders. Raises TraitError with the path of each mistake."""
+        try:
+            return check_section({"host_folders": proposal.value}, _HostFoldersOnly, type(self).__name__).host_folders
+        except InvalidInput as error:
+            raise TraitError(error.message) from None
+
+    @property
+    def open_host_folders(self) -> list[HostFolder]:
+        """The folders of the host that this person's groups open; `HostFolder.of` gives a person's place on the host."""
+        groups = self.groups
+        return [folder for folder in self.host_folders if folder.is_open_to(groups)]
 
     @property
     def groups(self) -> set[str]:
@@ -154,6 +191,8 @@ class NaasSpawnerMixin(LoggingConfigurable):
             profiles=self.profiles,
             storage=Capability(allowed=allowed, groups=list(self.storage_groups), reason=reason),
             scratch=self.scratch,
+            group_folders=[f for f in self.group_folders if f.is_open_to(groups) and f.name != self.user.name],
+            host_folders=self.open_host_folders,
             last=self.last_choice,
             last_at=self._last_time() if self._last_good else None,
             group_notes={name: GroupSection.model_validate(note) for name, note in self.group_notes.items()},
@@ -200,6 +239,7 @@ class NaasSpawnerMixin(LoggingConfigurable):
             raise SpawnException(error.message, reason=error.code) from None
         self.choice = choice
         self.mem_limit, self.cpu_limit = choice.memory, choice.cores
+        self._before = self._last_good
         self._remember(choice.as_options())
 
     def check_choice(self, choice: Choice) -> None:
@@ -255,6 +295,8 @@ class NaasSpawnerMixin(LoggingConfigurable):
         except BaseException as error:
             progress.close(succeeded=False)
             await self._give_up_storage()
+            if isinstance(error, InvalidInput):
+                self._remember(self._before)  # what cannot be started is not offered again as the last choice
             if not isinstance(error, NaasError):
                 if isinstance(error, Exception):
                     await self.add_reason(

@@ -70,6 +70,10 @@ class Progress:
     def begin(self, phase: Phase, detail: str = "") -> None:
         """A phase runs now."""
         self._began[phase.name] = time.monotonic()
+        self.note(phase, detail)
+
+    def note(self, phase: Phase, detail: str) -> None:
+        """Something to say of a phase that runs."""
         self._add(phase, "now", detail, self._usual.median(self._profile, phase.name))
 
     def end(self, phase: Phase, detail: str = "", state: State = "done") -> None:

@@ -78,7 +78,7 @@ def folders() -> dict[str, str]:
 
     Raises Unavailable outside a server, or when the server has no storage.
     """
-    return {folder.name: f"{folder.bucket}/{folder.prefix}".rstrip("/") for folder in plan().folders}
+    return {folder.name: f"{folder.bucket}/{folder.prefix}".rstrip("/") for folder in plan().usable}
 
 
 def session() -> Session:

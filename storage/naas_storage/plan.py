@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 from naas_client.models import Document, Folder
+from naas_client.names import FOLDER_NAME
 from pydantic import AfterValidator, Field, model_validator
-
-FOLDER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""What a folder below ``cloud-storage`` may be called."""
 
 SOCKET_NAME = "agent.sock"
 PLAN_NAME = "plan.json"
@@ -106,6 +103,11 @@ class AgentPlan(Document):
     def sites(self) -> list[str]:
         """Every endpoint of the store, the one to be used first; each once."""
         return list(dict.fromkeys(url for url in (self.endpoint, *self.endpoints) if url))
+
+    @property
+    def usable(self) -> list[Folder]:
+        """The folders without those that are only shown with what is wrong."""
+        return [folder for folder in self.folders if not folder.trouble]
 
     @property
     def own(self) -> Folder | None:

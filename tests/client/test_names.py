@@ -20,6 +20,11 @@ def test_a_plain_name_stays_as_it_is(name: str) -> None:
     assert hub_name(name) == name
 
 
+def test_a_name_that_the_site_keeps_is_nobodys() -> None:
+    assert hub_name("cygno", {"cygno"}).startswith("cygno---")
+    assert hub_name("cygno-data", {"cygno"}) == "cygno-data"
+
+
 @pytest.mark.parametrize("name", STRANGE)
 def test_any_other_name_becomes_a_safe_one(name: str) -> None:
     result = hub_name(name)

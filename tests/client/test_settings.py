@@ -15,6 +15,31 @@ MISTAKES = [
     ("iam:\n  auth_refresh_age: -1\n", r"iam\.auth_refresh_age: .*greater than or equal to 5"),
     ("storage:\n  session_seconds: 100000\n", r"storage\.session_seconds: .*43200"),
     ("capabilities:\n  storage: []\n", r"capabilities\.storage: name a group, or leave the capability out"),
+    *(
+        (f"storage:\n  folders: [{{name: cygno, bucket: cygno-data, groups: [cygno], {change}}}]\n", sentence)
+        for change, sentence in (
+            ("name: a/b", r"storage\.folders\.0\.name: use 1 to 63 lower-case letters"),
+            ("name: ..", r"storage\.folders\.0\.name: use 1 to 63"),
+            ("name: données", r"storage\.folders\.0\.name: use 1 to 63"),
+            ("name: scratch", r"storage\.folders\.0\.name: scratch and scratch-… are folders that everybody has"),
+            ("name: scratch-alice", r"storage\.folders\.0\.name: scratch and"),
+            ("bucket: Data_1", r"storage\.folders\.0\.bucket: a bucket cannot be called so: it may have lower-case"),
+            ("bucket: ab", r"storage\.folders\.0\.bucket: .*3 to 63 characters"),
+            ("bucket: 10.0.0.1", r"storage\.folders\.0\.bucket: .*S3 keeps such names for itself"),
+            ("bucket: alice--x", r"storage\.folders\.0\.bucket: names with two hyphens in a row are for"),
+            ("bucket: scratch", r"storage: folders: cygno names the bucket scratch, which is storage\.scratch_bucket"),
+            ("prefix: /runs", r"storage\.folders\.0\.prefix: use letters, digits"),
+            ("prefix: 'runs/*'", r"storage\.folders\.0\.prefix: use letters, digits"),
+            ("prefix: runs/../x", r"storage\.folders\.0\.prefix: use letters, digits"),
+            ("groups: []", r"storage\.folders\.0\.groups: .*at least 1"),
+            ("groups: [/cygno]", r"storage\.folders\.0\.groups\.0: name a group as IAM does, without a slash in front"),
+            ("quota: 3", r"storage\.folders\.0\.quota: unknown key"),
+        )
+    ),
+    (
+        "storage:\n  folders:\n" + 2 * "  - {name: cygno, bucket: cygno-data, groups: [cygno]}\n",
+        r"storage\.folders: two folders are called cygno",
+    ),
     ("iam: [", "not valid YAML"),
     ("- a\n- b\n", "must be keys and values, not list"),
     ("groups:\n  users/naas:\n    description: 7\n", r"groups\.users/naas\.description"),

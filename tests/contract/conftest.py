@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from naas_client.folders import GroupFolder
 from naas_client.settings import StorageSection
 from naas_gateway.clients.rgw import RgwAdmin
 from naas_gateway.clients.s3 import Keys, Store
@@ -34,29 +35,47 @@ DELETE_MANY = ("s3:DeleteObject",)
 
 @dataclass
 class IsolatedStore:
-    """What the contract needs of an implementation. The buckets ``alice``, ``bob`` and ``scratch`` exist."""
+    """What the contract needs of an implementation. The buckets ``alice``, ``bob`` and ``scratch`` exist, and those of `FOLDERS`."""
 
     url: str
     alice: Any
     bob: Any
     as_alice_named_bob: Any
     """A client with alice's token, whose session alice herself named ``bob``."""
+    erin: Any
+    """A client of somebody in no group but those of everybody with storage."""
     people_make_buckets: bool = True
     """Whether a person may make buckets of their own beside the first."""
+
+
+FOLDERS = [
+    GroupFolder(name="cygno", bucket="cygno-data", groups=["cygno"]),
+    GroupFolder(name="cygno-look", bucket="cygno-data", groups=["guests"], read_only=True),
+    GroupFolder(name="runs", bucket="many-runs", prefix="runs/2026", groups=["cygno"]),
+    GroupFolder(name="runs-look", bucket="many-runs", prefix="runs/2026", groups=["guests"], read_only=True),
+]
+GROUPS = {"alice": ["users/s3", "cygno"], "bob": ["users/s3", "guests"], "erin": ["users/s3"]}
+"""alice writes in the folders of her group, bob reads there, erin has nothing to do with them."""
+
+
+def folders_of(name: str) -> list[GroupFolder]:
+    return [folder for folder in FOLDERS if folder.is_open_to(GROUPS[name])]
 
 
 def people(url: str, issuer: TokenIssuer, role_of: Callable[[str], str], **options: Any) -> IsolatedStore:
     """Clients of people whom STS knows already."""
 
     def client(user: str, session_name: str) -> Any:
-        return s3_client(url, assume_role(url, issuer.token(user), role_of(user), session_name))
+        token = issuer.token(user, groups=GROUPS[user])
+        return s3_client(url, assume_role(url, token, role_of(user), session_name))
 
-    return IsolatedStore(url, client("alice", "alice"), client("bob", "bob"), client("alice", "bob"), **options)
+    own = [client(name, name) for name in ("alice", "bob")]
+    return IsolatedStore(url, *own, client("alice", "bob"), client("erin", "erin"), **options)
 
 
 @contextmanager
 def embedded(folder: Path, _ceph: Callable[[], CephStore]) -> Iterator[IsolatedStore]:
-    with TokenIssuer().running() as issuer, embedded_store(folder, issuer.url) as store:
+    with TokenIssuer().running() as issuer, embedded_store(folder, issuer.url, folders=FOLDERS) as store:
         found = people(store.url, issuer, lambda _: store.role_arn)
         found.alice.create_bucket(Bucket="alice")
         found.bob.create_bucket(Bucket="bob")
@@ -77,15 +96,15 @@ async def _provision(folder: Path, store: CephStore, issuer: str) -> None:
     async def named() -> str:
         return issuer
 
-    settings = StorageSection(url=store.url, provisioner="rgw")
+    settings = StorageSection(url=store.url, provisioner="rgw", folders=FOLDERS)
     database, sites = Database(f"sqlite+aiosqlite:///{folder / 'gateway.sqlite'}"), Sites([store.url])
     await migrate(database)
     admin = RgwAdmin(sites, Keys(*store.admin, settings.region))
     provisioner = Rgw(settings, admin, Store(sites), Audit(database), named)
-    for number, name in enumerate(("alice", "bob")):
-        await provisioner.admit(
-            IdentityRow(id=number, name=name, subject=SUBJECTS[name], issuer=issuer, claims_at=dt.datetime.now(dt.UTC))
-        )
+    for number, name in enumerate(GROUPS):
+        now = dt.datetime.now(dt.UTC)
+        row = IdentityRow(id=number, name=name, subject=SUBJECTS[name], issuer=issuer, claims_at=now)
+        await provisioner.admit(row, folders_of(name))
     await sites.close()
     await database.close()
 
@@ -105,6 +124,11 @@ def shared_role(_folder: Path, ceph: Callable[[], CephStore]) -> Iterator[Isolat
         prefixes = [grant([name], WRITES, f"scratch/{name}/*") for name in everybody]
         shared = (grant(everybody, (*LISTS, *READS), "scratch", "scratch/*"), grant(everybody, DELETE_MANY, "scratch"))
         set_rules(site, "scratch", *shared, *prefixes)
+        for bucket in dict.fromkeys(folder.bucket for folder in FOLDERS):
+            site.create_bucket(Bucket=bucket)
+            set_rules(
+                site, bucket, *(rule for folder in FOLDERS if folder.bucket == bucket for rule in group_rules(folder))
+            )
         yield people(store.url, issuer, lambda _: store.role_arn, people_make_buckets=False)
 
 
@@ -115,6 +139,16 @@ def grant(names: list[str], actions: tuple[str, ...], *resources: str) -> dict[s
         "Action": list(actions),
         "Resource": [f"arn:aws:s3:::{resource}" for resource in resources],
     }
+
+
+def group_rules(folder: GroupFolder) -> list[dict[str, Any]]:
+    """What a site would write for a group's folder, by hand."""
+    names, keys = [name for name in GROUPS if folder in folders_of(name)], f"{folder.bucket}/{folder.below}*"
+    listing = grant(names, ("s3:ListBucket",) if folder.prefix else LISTS, folder.bucket)
+    if folder.prefix:
+        listing["Condition"] = {"StringLike": {"s3:prefix": f"{folder.below}*"}}
+    rights = [listing, grant(names, READS if folder.read_only else (*READS, *WRITES), keys)]
+    return rights if folder.read_only else [*rights, grant(names, DELETE_MANY, folder.bucket)]
 
 
 def set_rules(site: Any, bucket: str, *statements: dict[str, Any]) -> None:
@@ -146,4 +180,6 @@ def isolated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         for client, name in ((store.alice, "alice"), (store.bob, "bob")):
             client.put_object(Bucket=name, Key="private", Body=f"{name}'s own".encode())
             client.put_object(Bucket="scratch", Key=f"{name}/shared", Body=f"{name}'s for all".encode())
+        store.alice.put_object(Bucket="cygno-data", Key="raw", Body=b"of the group")
+        store.alice.put_object(Bucket="many-runs", Key="runs/2026/raw", Body=b"of the group")
         yield store

@@ -54,6 +54,7 @@ ACTIONS: dict[str, Any] = {
     "delete": lambda c, bucket, key: c.delete_object(Bucket=bucket, Key=f"{key}-new"),
 }
 READS = ("list", "list v1", "list uploads", "head bucket", "get", "get range", "head")
+OF_OBJECTS = ("get", "get range", "head")
 WRITES = ("put", "overwrite", "multipart", "copy onto", "delete")
 
 MATRIX = [
@@ -67,6 +68,20 @@ MATRIX = [
     *(("as_alice_named_bob", action, "bob", "private", False) for action in (*READS, *WRITES)),
     *(("as_alice_named_bob", action, "scratch", "bob/shared", False) for action in WRITES),
     ("as_alice_named_bob", "get", "alice", "private", True),
+    # a bucket that groups share: one group writes, another reads, erin is in neither
+    *(("alice", action, "cygno-data", "raw", True) for action in (*READS, *WRITES)),
+    *(("bob", action, "cygno-data", "raw", True) for action in READS),
+    *(("bob", action, "cygno-data", "raw", False) for action in WRITES),
+    *(("erin", action, "cygno-data", "raw", False) for action in (*READS, *WRITES)),
+    # the same with a prefix of a bucket, and nothing beside it
+    *(("alice", action, "many-runs", "runs/2026/raw", True) for action in ("list v1", *OF_OBJECTS, *WRITES)),
+    *(("bob", action, "many-runs", "runs/2026/raw", True) for action in ("list v1", *OF_OBJECTS)),
+    *(("bob", action, "many-runs", "runs/2026/raw", False) for action in WRITES),
+    *(("erin", action, "many-runs", "runs/2026/raw", False) for action in (*READS, *WRITES)),
+    *((who, "list", "many-runs", "", False) for who in ("alice", "bob")),
+    *((who, "list v1", "many-runs", "runs/20", False) for who in ("alice", "bob")),
+    *(("alice", action, "many-runs", "runs/2025/raw", False) for action in (*OF_OBJECTS, *WRITES)),
+    *(("alice", action, "many-runs", "runs/2026-old/raw", False) for action in (*OF_OBJECTS, *WRITES)),
 ]
 
 
@@ -135,6 +150,32 @@ def test_deleting_many_deletes_only_ones_own(isolated: Any) -> None:
         answer = isolated.bob.delete_objects(Bucket="alice", Delete={"Objects": [{"Key": "private"}]})
         assert "Deleted" not in answer
     assert isolated.alice.get_object(Bucket="alice", Key="private")["Body"].read()
+
+
+def test_what_one_member_wrote_another_replaces_and_deletes(isolated: Any) -> None:
+    isolated.alice.put_object(Bucket="cygno-data", Key="theirs", Body=b"1")
+    with contextlib.suppress(ClientError):
+        answer = isolated.bob.delete_objects(Bucket="cygno-data", Delete={"Objects": [{"Key": "theirs"}]})
+        assert "Deleted" not in answer
+    assert isolated.bob.get_object(Bucket="cygno-data", Key="theirs")["Body"].read() == b"1"
+    answer = isolated.alice.delete_objects(Bucket="cygno-data", Delete={"Objects": [{"Key": "theirs"}]})
+    assert [row["Key"] for row in answer["Deleted"]] == ["theirs"]
+
+
+def test_nobody_deletes_or_makes_the_bucket_of_a_group(isolated: Any) -> None:
+    for client in (isolated.alice, isolated.bob, isolated.erin):
+        assert refusal(lambda c=client: c.delete_bucket(Bucket="cygno-data")) in REFUSED
+        assert refusal(lambda c=client: c.create_bucket(Bucket="cygno-data")) in REFUSED | TAKEN
+
+
+@pytest.mark.parametrize("opening", sorted(OPENINGS))
+def test_nothing_a_member_does_opens_the_bucket_of_a_group(isolated: Any, opening: str) -> None:
+    key = f"opened-{opening.replace(' ', '-')}"
+    isolated.alice.put_object(Bucket="cygno-data", Key=key, Body=b"for members")
+    code = refusal(lambda: OPENINGS[opening](isolated.alice, "cygno-data", key))
+    assert code in {"allowed"} | REFUSED | UNKNOWN
+    assert httpx.get(f"{isolated.url}/cygno-data/{key}").status_code == 403
+    assert refusal(lambda: isolated.erin.get_object(Bucket="cygno-data", Key=key)) in REFUSED
 
 
 def test_an_upload_in_progress_is_its_owners(isolated: Any) -> None:

@@ -36,6 +36,23 @@ def test_the_defaults_are_a_whole_site() -> None:
         ({"hub": {"concurrent_spawn_limit": -1}}, "hub.concurrent_spawn_limit", "greater than or equal to 0"),
         ({"hub": {"hub_bind_url": "http://127.0.0.1:8081/hub"}}, "hub.hub_bind_url", "scheme, host and port only"),
         ({"hub": {"session_days": 0}}, "hub.session_days", "greater than 0"),
+        *(
+            ({"hub": {"host_folders": [{"name": "shared", "path": "/srv/shared", **change}]}}, path, why)
+            for change, path, why in (
+                ({"path": "srv/shared"}, "hub.host_folders.0.path", "absolute path"),
+                ({"path": "/srv/../etc"}, "hub.host_folders.0.path", "without `..`"),
+                ({"path": "/"}, "hub.host_folders.0.path", "absolute path of a folder"),
+                ({"name": "local"}, "hub.host_folders.0.name", "every home has"),
+                ({"name": "cloud-storage"}, "hub.host_folders.0.name", "every home has"),
+                ({"name": "../x"}, "hub.host_folders.0.name", "lower-case letters"),
+                ({"kind": "public"}, "hub.host_folders.0.kind", "'shared' or 'private'"),
+            )
+        ),
+        (
+            {"hub": {"host_folders": [{"name": "a", "path": "/srv/x"}, {"name": "b", "path": "/srv/x/y"}]}},
+            "hub.host_folders",
+            "Use folders side by side",
+        ),
         ({"profiles": []}, "profiles", "at least 1 item"),
         ({"profiles": [{"slug": "a"}]}, "profiles.0.name", "missing"),
         ({"profiles": [{"slug": "a", "name": "A", "core": 1}]}, "profiles.0.core", "unknown key"),

@@ -55,3 +55,27 @@ def test_the_embedded_store_speaks_the_language_of_the_settings(tmp_path: Path) 
     assert config["storage_groups"] == ["users/disk"]
     site = yaml.safe_load(made.data.site.read_text())["storage"]
     assert {key: site[key] for key in storage} == storage
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [("missing", "Make the folder, or correct the path"), ("file", "is not a folder"), (".", "lie in one another")],
+)
+def test_a_folder_of_the_host_that_cannot_be_given_stops_the_start(tmp_path: Path, place: str, why: str) -> None:
+    (tmp_path / "file").write_text("")
+    folders = [{"name": "shared", "path": str(tmp_path / place)}]
+    with pytest.raises(InvalidInput, match=rf"hub\.host_folders: shared: .*{why}"):
+        product(tmp_path, {"hub": {"host_folders": folders}})
+
+
+def test_folders_of_the_host_are_in_the_view_and_those_of_groups_in_the_store(tmp_path: Path) -> None:
+    (tmp_path / "srv").mkdir()
+    group = {"name": "cygno", "bucket": "cygno-data", "groups": ["cygno"]}
+    host = {"name": "shared", "path": str(tmp_path / "srv"), "read_only": True}
+    made = product(tmp_path, {"storage": {"folders": [group]}, "hub": {"host_folders": [host]}})
+    assert tmp_path / "srv" in made.reachable_paths()
+    assert made.read_only_paths() == [tmp_path / "srv"]
+    made.write_site()
+    made.specs()
+    config = json.loads((made.data.root / "store" / "config.json").read_text())
+    assert config["folders"][0]["bucket"] == "cygno-data"

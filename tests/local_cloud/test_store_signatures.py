@@ -96,7 +96,7 @@ def test_a_session_without_its_token_is_unknown(url: str, alice_session: Session
 
 def test_an_expired_session_says_so(store: EmbeddedStore, alice_session: Session, url: str) -> None:
     master = bytes.fromhex((store.data / "session.key").read_text().strip())
-    session, token = SessionKeys(master).issue("alice", "sub", NOW(dt.UTC) - dt.timedelta(seconds=1))
+    session, token = SessionKeys(master).issue("alice", "sub", frozenset(), NOW(dt.UTC) - dt.timedelta(seconds=1))
     expired = {"AccessKeyId": session.access_key, "SecretAccessKey": session.secret, "SessionToken": token}
     answer = send(expired, "GET", url)
     assert (answer.status_code, code(answer)) == (400, "ExpiredToken")

@@ -90,3 +90,20 @@ def test_outside_nothing_changed(namespace: int, private: Path) -> None:
     assert private.stat().st_mode & 0o777 == 0o700
     assert (private / "letters" / "one").read_text() == "not for others"
     assert str(private) not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_a_read_only_folder_is_so_for_everybody_in_the_view_and_nowhere_else(private: Path) -> None:
+    """With what is mounted in it, and also through a link to it."""
+    data = private / "clone" / "data"
+    data.chmod(0o777)
+    (private / "clone" / "link").symlink_to(data)
+    namespace = private_namespace([private / "clone"], [private / "clone" / "link"])
+    try:
+        for path in (data, private / "clone" / "link"):
+            answer = inside(namespace, "touch", f"{path}/new")
+            assert "Read-only file system" in answer.stderr
+        assert inside(namespace, "cat", f"{data}/file").stdout == "needed"
+        assert inside(namespace, "touch", f"{private}/clone/new").stderr.endswith("Permission denied\n")
+    finally:
+        os.close(namespace)
+    (data / "outside").write_text("written")

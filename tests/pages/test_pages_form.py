@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
+from naas_client.folders import GroupFolder, HostFolder
 from naas_client.models import Capability
 from naas_client.settings import GroupSection
 from naas_spawner.form import FormPage, render_options_form
@@ -205,6 +207,18 @@ class TestFiles:
                 "examples",
             )
         )
+
+    def test_folders_of_groups_and_of_the_host_are_named_with_their_rights(self) -> None:
+        group = GroupFolder(
+            name="cygno", bucket="cygno-data", groups=["cygno"], description="<b>raw</b> data", read_only=True
+        )
+        host = HostFolder(name="private", path=Path("/srv/homes"), kind="private")
+        text = form(group_folders=[group], host_folders=[host]).text
+        assert "cloud-storage/cygno" in text
+        assert "<b>raw</b> data · read only" in text
+        assert "private" in text
+        assert "yours alone" in text
+        assert "cloud-storage/cygno" not in form(group_folders=[group], storage=Capability(allowed=False)).text
 
     def test_without_scratch_there_is_none(self) -> None:
         assert "scratch" not in form(scratch=False).text

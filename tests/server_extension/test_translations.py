@@ -10,6 +10,10 @@ import httpx
 import naas_server
 import pytest
 from lab_server import Desk, jupyter
+from naas_gateway.services.provisioners.own import CLOSED, MISSING
+from naas_gateway.services.provisioners.rgw import FOREIGN
+from naas_gateway.services.shared import CLASHING
+from naas_gateway.services.storage import TOO_MANY
 
 PACKAGE = Path(naas_server.__file__).parent
 CATALOGUE = PACKAGE / "locale" / "it_IT" / "LC_MESSAGES" / "jupyterlab_naas.json"
@@ -32,3 +36,8 @@ def test_what_the_panel_shows_of_our_errors_is_in_italian(module: str) -> None:
     said = SENTENCE.findall((PACKAGE / module).read_text())
     assert said
     assert [sentence for sentence in said if sentence not in catalogue] == []
+
+
+@pytest.mark.parametrize("sentence", [CLASHING, CLOSED, FOREIGN, MISSING, TOO_MANY])
+def test_why_a_groups_folder_is_not_there_is_in_italian(sentence: str) -> None:
+    assert sentence in json.loads(CATALOGUE.read_text())

@@ -201,3 +201,16 @@ def test_a_bad_plan_is_refused(world, plan):
 def test_folders_may_be_named_only_so(world):
     with pytest.raises(ValueError, match="lower-case"):
         world.plan(None, folders=[Folder(name="../x", bucket="alice")])
+
+
+def test_a_folder_that_cannot_be_shared_is_shown_and_disturbs_no_other(world):
+    why = "The bucket taken-data belongs to somebody else in the object store."
+    plan = world.plan(world.publish())
+    plan.folders.append(Folder(name="taken", bucket="taken-data", trouble=why))
+    agent = world.start_agent(plan)
+    agent.mounted()
+    status = agent.status()
+    assert (status.code, status.reason) == ("not-shared", f"taken: {why}")
+    (taken,) = (folder for folder in status.folders if folder.name == "taken")
+    assert (taken.state, taken.reason) == ("down", why)
+    assert world.run(f"import os; print(sorted(os.listdir('{plan.link}')))") == "['alice', 'scratch', 'scratch-alice']"

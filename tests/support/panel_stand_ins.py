@@ -23,7 +23,8 @@ HUB_TOKEN = secrets.token_hex(16)
 def folder(root: Path, name: str, **changes: Any) -> FolderStatus:
     """A folder that is well."""
     now = dt.datetime.now(dt.UTC)
-    values = {"state": FolderState.OK, "checked_at": now, **changes}
+    bucket, prefix = ("scratch", "alice") if name == "scratch-alice" else (name, "")
+    values = {"state": FolderState.OK, "checked_at": now, "bucket": bucket, "prefix": prefix, **changes}
     return FolderStatus(name=name, path=str(root / "cloud-storage" / name), **values)
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,11 +65,12 @@ class LauncherProcess:
 
 
 @contextlib.contextmanager
-def launcher_in(folder: Path) -> Iterator[LauncherProcess]:
+def launcher_in(folder: Path, also: Sequence[Path] = (), read_only: Sequence[Path] = ()) -> Iterator[LauncherProcess]:
+    """A launcher for the length of a `with` block. Parameters: ``also`` and ``read_only``, folders of the host in its view."""
     (folder / "run").mkdir(mode=0o711)
     process = LauncherProcess(folder)
     if ROOT:
-        view = private_namespace([Path(sys.prefix), Path(sys.base_prefix), REPOSITORY, folder])
+        view = private_namespace([Path(sys.prefix), Path(sys.base_prefix), REPOSITORY, folder, *also], read_only)
         process.prefix, process.descriptors = ("nsenter", f"--mount=/proc/self/fd/{view}", "--"), (view,)
     try:
         process.start()

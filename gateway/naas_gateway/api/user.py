@@ -33,7 +33,7 @@ async def me(platform: PlatformDep, person: PersonDep) -> Me:
 @router.post("/tokens")
 async def tokens(platform: PlatformDep, person: PersonDep, wanted: TokenRequest) -> AccessToken:
     """A short-lived token for one of the audiences that the site allows."""
-    return await platform.tokens.for_caller(person.row, wanted.audience)
+    return await platform.credentials.token(person.row, wanted.audience)
 
 
 @router.post("/s3-credentials")

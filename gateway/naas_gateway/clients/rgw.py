@@ -1,7 +1,8 @@
 """Ceph RGW's Admin Ops API and its part of the IAM API, with the admin key.
 
-Sources: docs.ceph.com/en/pacific/radosgw/adminops and /radosgw/role. Measured on 16.2.15: parameters have to be in the query (a JSON
-body is answered with 501), the signature is S3's, and a policy has to be compact JSON.
+Sources: docs.ceph.com/en/pacific/radosgw/adminops and /radosgw/role. Measured on 16.2.15: parameters of the Admin Ops API have to be in
+the query (a JSON body is answered with 501), those of the IAM API may be a form, which takes policies that are too long for an
+address; the signature is S3's, and a policy has to be compact JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, cast
 from naas_client.errors import Unavailable
 
 from naas_gateway.clients.http import Answer
-from naas_gateway.clients.s3 import Keys, send_signed
+from naas_gateway.clients.s3 import Keys, query_text, send_signed
 from naas_gateway.clients.sites import Sites
 from naas_gateway.clients.sts import xml_texts
 
@@ -31,6 +32,7 @@ class RgwAdmin:
     def __init__(self, sites: Sites, keys: Keys) -> None:
         self._sites, self.keys = sites, keys
         self.trouble = ""
+        self._own_uid = ""
 
     async def user(self, uid: str) -> Document | None:
         """A user with its keys and quota."""
@@ -75,6 +77,18 @@ class RgwAdmin:
         """Make a user the owner of a bucket; its ACL becomes that of a new one."""
         self._checked(await self._admin("PUT", "bucket", bucket=bucket, uid=uid))
 
+    async def own_uid(self) -> str:
+        """The user whose key this is: the owner of what it makes."""
+        if not self._own_uid:
+            found = await self._user(**{"access-key": self.keys.access_key_id})
+            self._own_uid = str((found or {}).get("user_id", ""))
+        return self._own_uid
+
+    async def bucket_owner(self, bucket: str) -> str | None:
+        """The user who owns a bucket; None: there is no such bucket."""
+        found = self._document(await self._admin("GET", "bucket", bucket=bucket, stats="true"), missing="NoSuchBucket")
+        return None if found is None else str(found["owner"])
+
     async def role(self, name: str) -> Document | None:
         """A role: ``AssumeRolePolicyDocument`` and ``MaxSessionDuration``, as texts."""
         return self._texts(await self._iam("GetRole", RoleName=name)) or None
@@ -104,15 +118,16 @@ class RgwAdmin:
         return found if isinstance(found, dict) else None
 
     async def _admin(self, method: str, resource: str, **query: str) -> Answer:
-        return await self._asked(method, f"/admin/{resource}", query)
+        return await self._asked(f"{resource}: {method}", method, f"/admin/{resource}", query)
 
     async def _iam(self, action: str, **query: str) -> Answer:
-        return await self._asked("POST", "/", {"Action": action, "Version": "2010-05-08", **query})
+        form = query_text({"Action": action, "Version": "2010-05-08", **query}).encode()
+        return await self._asked(action, "POST", "/", {}, form)
 
-    async def _asked(self, method: str, path: str, query: Mapping[str, str]) -> Answer:
-        answer = await send_signed(self._sites, method, path, self.keys, query)
+    async def _asked(self, what: str, method: str, path: str, query: Mapping[str, str], form: bytes = b"") -> Answer:
+        kind = "application/x-www-form-urlencoded" if form else ""
+        answer = await send_signed(self._sites, method, path, self.keys, query, form, kind)
         if answer.status in (401, 403) and GONE not in answer.body:
-            what = query.get("Action") or path
             self.trouble = f"{REFUSED} ({what}). Check storage.admin_access_key_file and the caps of its user."
             raise Unavailable(f"{REFUSED}. Ask support to check the storage section.", code="store-admin")
         self.trouble = ""

@@ -52,13 +52,18 @@ async def send_signed(
     credentials: S3Credentials | Keys,
     query: Mapping[str, str] | None = None,
     content: bytes = b"",
+    content_type: str = "",
 ) -> Answer:
     """One signed request. Parameters: ``path``, not encoded. Raises Unavailable when no site answers."""
     encoded, asked = quote(path, safe="/-_.~"), query or {}
+    described = {"content-type": content_type} if content_type else {}
     return await sites.request(
         method,
         f"{encoded}?{query_text(asked)}" if asked else encoded,
-        headers=lambda url: sign(method, url.partition("?")[0], asked, content, credentials, utcnow()),
+        headers=lambda url: {
+            **sign(method, url.partition("?")[0], asked, content, credentials, utcnow()),
+            **described,
+        },
         content=content or None,
     )
 
@@ -121,6 +126,11 @@ class Store:
     async def create_bucket(self, bucket: str, credentials: S3Credentials | Keys) -> int:
         """Status of CreateBucket: 200, 403 or 409."""
         return await self._send("PUT", f"/{bucket}", credentials)
+
+    async def list_one(self, bucket: str, prefix: str, credentials: S3Credentials | Keys) -> int:
+        """Status of a listing of one key, as a mount asks for it: 200, 403 or 404. Parameters: ``prefix``, with its slash, or empty."""
+        query = {"list-type": "2", "max-keys": "1", "prefix": prefix}
+        return await self._send("GET", f"/{bucket}", credentials, query=query)
 
     async def head_marker(self, bucket: str, prefix: str, credentials: S3Credentials | Keys) -> int:
         """Status of asking for the empty object ``prefix/``: 200, 403 or 404."""

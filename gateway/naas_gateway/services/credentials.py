@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from naas_client.errors import Forbidden
-from naas_client.models import S3Credentials
+from naas_client.folders import GroupFolder
+from naas_client.models import AccessToken, Claims, S3Credentials
 from naas_client.settings import SharedSettings
 
 from naas_gateway.clients.sts import Sts
@@ -16,6 +18,7 @@ from naas_gateway.services.broker import Broker
 from naas_gateway.services.people import People
 from naas_gateway.services.provisioners import Provisioner
 from naas_gateway.services.renewing import RenewingCache
+from naas_gateway.services.shared import GroupFolders
 from naas_gateway.services.tokens import AudienceTokens
 
 SHARE = 0.5
@@ -36,32 +39,55 @@ class Credentials:
         tokens: AudienceTokens,
         sts: Sts,
         provisioner: Provisioner,
+        folders: GroupFolders,
         audit: Audit,
     ) -> None:
         self._settings, self._people, self._access = settings, people, access
         self._broker, self._tokens, self._sts, self._audit = broker, tokens, sts, audit
-        self._provisioner = provisioner
-        self._kept: RenewingCache[tuple[int, str], S3Credentials] = RenewingCache(SHARE)
+        self._provisioner, self._folders = provisioner, folders
+        self._kept: RenewingCache[tuple[int, str, int], S3Credentials] = RenewingCache(SHARE)
+        self._generations: dict[int, tuple[list[str], int]] = {}
 
-    async def require(self, row: IdentityRow) -> None:
-        """Raise Forbidden (with the groups that would help) or AccessEnded for somebody without cloud storage."""
+    async def require(self, row: IdentityRow) -> Claims:
+        """The person's claims. Raises Forbidden (with the groups that would help) or AccessEnded without cloud storage."""
         claims = await self._people.claims(row, self._settings.iam.auth_refresh_age)
         allowed = self._access.capability(CAPABILITY, claims)
         if not allowed.allowed:
             await self._audit.record(row.name, "s3-credentials", row.name, "no-capability")
             raise Forbidden(allowed.reason, code="no-capability")
+        return claims
 
     async def get(self, row: IdentityRow) -> S3Credentials:
         """Credentials of a person. Raises Forbidden, AccessEnded or Unavailable."""
-        await self.require(row)
+        shared = (await self._folders.of(await self.require(row))).open
         serial = (await self._broker.access(row.id)).serial
-        found = await self._kept.get((row.id, serial), lambda: self._assume(row))
+        generation = self._generation(row.id, [folder.name for folder in shared])
+        found = await self._kept.get((row.id, serial, generation), lambda: self._assume(row, shared, generation))
         return found.model_copy(update={"endpoint": self._sts.sites.url})
 
-    async def _assume(self, row: IdentityRow) -> tuple[S3Credentials, dt.datetime]:
-        token = await self._tokens.get(row, self._settings.storage.audience)
+    async def token(self, row: IdentityRow, audience: str) -> AccessToken:
+        """A token that a person asked for; before one for the store, their rights there are brought up to date.
+
+        Raises InvalidInput for an audience that the site does not allow; Unavailable as `Provisioner.permit` does.
+        """
+        if audience == self._settings.storage.audience and self._settings.storage.folders:
+            claims = await self._people.claims(row, self._settings.iam.auth_refresh_age)
+            await self._provisioner.permit(row, (await self._folders.of(claims)).open)
+        return await self._tokens.for_caller(row, audience)
+
+    def _generation(self, person: int, folders: list[str]) -> int:
+        """Grows whenever a person gained or lost a folder of a group: then the store is told at once, with new credentials."""
+        known, number = self._generations.get(person, (folders, 0))
+        number += known != folders
+        self._generations[person] = folders, number
+        return number
+
+    async def _assume(
+        self, row: IdentityRow, shared: Sequence[GroupFolder], generation: int
+    ) -> tuple[S3Credentials, dt.datetime]:
+        token = await self._tokens.get(row, self._settings.storage.audience, generation)
         try:
-            credentials = await self._ask(row, token.access_token)
+            credentials = await self._ask(row, token.access_token, shared)
         except Forbidden as refused:
             await self._audit.record(row.name, "s3-credentials", row.name, refused.code)
             raise
@@ -70,11 +96,12 @@ class Credentials:
         )
         return credentials, credentials.expires_at
 
-    async def _ask(self, row: IdentityRow, token: str) -> S3Credentials:
+    async def _ask(self, row: IdentityRow, token: str, shared: Sequence[GroupFolder]) -> S3Credentials:
         """A person's role may be missing when no server of theirs was ever started here."""
         role = self._provisioner.role_arn(row)
+        await self._provisioner.permit(row, shared)
         try:
             return await self._sts.assume(token, row.name, role)
         except Forbidden:
-            await self._provisioner.admit(row)
+            await self._provisioner.admit(row, shared)
         return await self._sts.assume(token, row.name, role)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from naas_client.claims import claims_from, same_issuer
@@ -57,6 +57,13 @@ class People:
         """The identity of a subject of our IAM. Raises NotFound."""
         return await self._one((IdentityRow.subject == subject) & (IdentityRow.issuer == self._iam.issuer))
 
+    async def taken(self, names: Collection[str]) -> set[str]:
+        """Which of these names are people's."""
+        if not names:
+            return set()
+        async with self._database.read() as session:
+            return set(await session.scalars(select(IdentityRow.name).where(IdentityRow.name.in_(names))))
+
     async def _one(self, condition: Any) -> IdentityRow:
         async with self._database.read() as session:
             row = await session.scalar(select(IdentityRow).where(condition))
@@ -104,7 +111,7 @@ class People:
 
     async def _fix_identity(self, session: AsyncSession, claims: Claims) -> IdentityRow:
         """The identity of a subject, made at its first sign-in; a rename in IAM changes nothing."""
-        name = hub_name(claims.preferred_username or claims.subject)
+        name = hub_name(claims.preferred_username or claims.subject, self._settings.storage.kept_names)
         own = (IdentityRow.issuer == claims.issuer) & (IdentityRow.subject == claims.subject)
         rows = (await session.scalars(select(IdentityRow).where(or_(own, IdentityRow.name == name)))).all()
         for row in rows:

@@ -30,6 +30,7 @@ from naas_gateway.services.health import HealthCheck
 from naas_gateway.services.people import People
 from naas_gateway.services.provisioners import make_provisioner
 from naas_gateway.services.reasons import Reasons
+from naas_gateway.services.shared import GroupFolders
 from naas_gateway.services.storage import Storage
 from naas_gateway.services.tokens import AudienceTokens
 from naas_gateway.services.watcher import Watcher
@@ -74,10 +75,19 @@ class Platform:
         self.people = People(settings, self.database, self.grants, self.broker, self.iam)
         self.tokens = AudienceTokens(settings, self.broker, self.iam, self.audit)
         self.provisioner = make_provisioner(settings, self.sts.sites, self.iam, self.audit)
+        folders = GroupFolders(settings.storage, self.people)
         self.credentials = Credentials(
-            settings, self.people, self.access, self.broker, self.tokens, self.sts, self.provisioner, self.audit
+            settings,
+            self.people,
+            self.access,
+            self.broker,
+            self.tokens,
+            self.sts,
+            self.provisioner,
+            folders,
+            self.audit,
         )
-        self.storage = Storage(settings, self.credentials, self.provisioner)
+        self.storage = Storage(settings, self.credentials, self.provisioner, folders)
         self.departures = Departures(self.people, self.grants, self.broker, self.hub)
         self.watcher = Watcher(
             settings, self.database, self.people, self.access, self.hub, self.reasons, self.departures, self.owner

@@ -5,38 +5,46 @@ from __future__ import annotations
 import logging
 
 from naas_client.errors import Forbidden, NaasError, NotFound, Unavailable
-from naas_client.models import Folder, StoragePlan, Usage
+from naas_client.folders import GroupFolder
+from naas_client.models import Folder, S3Credentials, StoragePlan, Usage
+from naas_client.names import MOST_FOLDERS
 from naas_client.settings import SharedSettings
 
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.credentials import Credentials
 from naas_gateway.services.provisioners import Provisioner
+from naas_gateway.services.shared import GroupFolders, Shared
 
 log = logging.getLogger(__name__)
 
+TOO_MANY = f"A server has at most {MOST_FOLDERS} folders, and your groups have more. Ask whoever runs this service."
+
 
 class Storage:
-    """Buckets and prefixes of people."""
+    """Buckets and prefixes of people, and the folders of their groups."""
 
-    def __init__(self, settings: SharedSettings, credentials: Credentials, provisioner: Provisioner) -> None:
-        self._settings, self._credentials, self._provisioner = settings.storage, credentials, provisioner
+    def __init__(
+        self, settings: SharedSettings, credentials: Credentials, provisioner: Provisioner, folders: GroupFolders
+    ) -> None:
+        self._settings, self._folders = settings.storage, folders
+        self._credentials, self._provisioner = credentials, provisioner
 
     async def plan(self, row: IdentityRow) -> StoragePlan:
         """What the person's server should mount, or why there is nothing; changes nothing."""
         try:
-            await self._credentials.get(row)
+            shared = await self._folders.of(await self._credentials.require(row))
+            given = await self._credentials.get(row)
+            return await self._plan(row, shared, given, scratch=bool(self._settings.scratch_bucket))
         except NaasError as error:
             return self._degraded(error)
-        return self._plan(row.name, scratch=bool(self._settings.scratch_bucket))
 
     async def prepare(self, row: IdentityRow) -> StoragePlan:
         """Make what is missing of the person's place in the store; the plan."""
         try:
-            scratch = await self._prepare(row)
+            return await self._prepare(row)
         except NaasError as error:
             log.warning("no storage for %s: %s", row.name, error.message)
             return self._degraded(error)
-        return self._plan(row.name, scratch=scratch)
 
     async def usage(self, row: IdentityRow) -> Usage:
         """What the person's buckets hold, told by the store. Raises NotFound (``usage-unknown``) where it does not tell."""
@@ -48,35 +56,42 @@ class Storage:
             )
         return found
 
-    async def _prepare(self, row: IdentityRow) -> bool:
-        await self._credentials.require(row)
+    async def _prepare(self, row: IdentityRow) -> StoragePlan:
+        shared = await self._folders.of(await self._credentials.require(row))
         trouble: Unavailable | None = None
         try:
-            await self._provisioner.admit(row)
+            await self._provisioner.admit(row, shared.open)
         except Unavailable as error:  # who was prepared before can go on
             trouble = error
         try:
-            scratch = await self._provisioner.settle(row, await self._credentials.get(row))
+            given = await self._credentials.get(row)
+            scratch = await self._provisioner.settle(row, given)
         except Forbidden:
             if trouble is not None:
                 raise trouble from None
             raise
         if trouble is not None:
             log.warning("storage of %s was not looked after: %s", row.name, trouble.message)
-        return scratch
+        return await self._plan(row, shared, given, scratch=scratch)
 
-    def _plan(self, name: str, *, scratch: bool) -> StoragePlan:
+    async def _plan(self, row: IdentityRow, shared: Shared, given: S3Credentials, *, scratch: bool) -> StoragePlan:
+        own = self._own(row.name, scratch=scratch)
+        mounted = shared.open[: MOST_FOLDERS - len(own)]
+        beyond = [(folder, TOO_MANY) for folder in shared.open[len(mounted) :]]
+        troubles = await self._provisioner.reach(mounted, given)
+        folders = [_folder(one, troubles.get(one.name, "")) for one in mounted]
+        folders += [_folder(one, why) for one, why in (*beyond, *shared.refused) if one.name != row.name]
+        return self._empty_plan().model_copy(
+            update={"folders": [*own, *folders], "quota_bytes": self._settings.quota or None}
+        )
+
+    def _own(self, name: str, *, scratch: bool) -> list[Folder]:
         bucket = self._settings.scratch_bucket
-        shared = [
+        common = [
             Folder(name="scratch", bucket=bucket, read_only=True),
             Folder(name=f"scratch-{name}", bucket=bucket, prefix=name),
         ]
-        return self._empty_plan().model_copy(
-            update={
-                "folders": [Folder(name=name, bucket=name), *(shared if scratch else [])],
-                "quota_bytes": self._settings.quota or None,
-            }
-        )
+        return [Folder(name=name, bucket=name), *(common if scratch else [])]
 
     def _degraded(self, error: NaasError) -> StoragePlan:
         return self._empty_plan().model_copy(update={"degraded": error.message, "code": error.code})
@@ -88,3 +103,9 @@ class Storage:
             public_endpoint=self._settings.public_url or self._settings.url,
             region=self._settings.region,
         )
+
+
+def _folder(shared: GroupFolder, trouble: str) -> Folder:
+    return Folder(
+        name=shared.name, bucket=shared.bucket, prefix=shared.prefix, read_only=shared.read_only, trouble=trouble
+    )

@@ -25,7 +25,7 @@ class AudienceTokens:
 
     def __init__(self, settings: SharedSettings, broker: Broker, iam: Iam, audit: Audit) -> None:
         self._settings, self._broker, self._iam, self._audit = settings, broker, iam, audit
-        self._kept: RenewingCache[tuple[int, str, str], AccessToken] = RenewingCache(SHARE)
+        self._kept: RenewingCache[tuple[int, str, str, int], AccessToken] = RenewingCache(SHARE)
 
     async def for_caller(self, row: IdentityRow, audience: str) -> AccessToken:
         """A token that a person asked for. Raises InvalidInput for an audience that the site does not allow."""
@@ -34,10 +34,14 @@ class AudienceTokens:
             raise InvalidInput(f"audience: tokens are given for these audiences: {allowed}.", code="audience")
         return await self.get(row, audience)
 
-    async def get(self, row: IdentityRow, audience: str) -> AccessToken:
-        """A token of a person. Raises AccessEnded, Forbidden or Unavailable."""
+    async def get(self, row: IdentityRow, audience: str, generation: int = 0) -> AccessToken:
+        """A token of a person. Raises AccessEnded, Forbidden or Unavailable.
+
+        Parameters: ``generation``, another number than before asks for a new token, with the claims of now.
+        """
         access = await self._broker.access(row.id)
-        return await self._kept.get((row.id, access.serial, audience), lambda: self._make(row, access, audience))
+        key = row.id, access.serial, audience, generation
+        return await self._kept.get(key, lambda: self._make(row, access, audience))
 
     async def _make(self, row: IdentityRow, access: Access, audience: str) -> tuple[AccessToken, dt.datetime]:
         try:

@@ -77,7 +77,6 @@ export function bucketProblem(prefix: string, own: string, trans: IWords): strin
 }
 
 /** Where a mounted folder is in the store. */
-export function placeOf(folder: string): IPlace {
-  const own = /^scratch-(.+)$/.exec(folder);
-  return own ? { bucket: 'scratch', prefix: `${own[1]}/` } : { bucket: folder, prefix: '' };
+export function placeOf({ bucket, prefix }: { bucket: string; prefix: string }): IPlace {
+  return { bucket, prefix: prefix === '' ? '' : `${prefix}/` };
 }

@@ -85,11 +85,12 @@ function Detail({ folder, usage, now }: { folder: IFolder; usage: IUsage | null;
   );
 }
 
-function openFolderMenu({ name }: IFolder, anchor: HTMLElement, commands: CommandRegistry): void {
+function openFolderMenu(folder: IFolder, anchor: HTMLElement, commands: CommandRegistry): void {
+  const { name } = folder;
   const entry = (id: string) => commandEntry(commands, id, { name });
   openMenu(anchor, [
     entry(CommandIDs.openFolder),
-    commandEntry(commands, CommandIDs.browseBuckets, { ...placeOf(name) }),
+    commandEntry(commands, CommandIDs.browseBuckets, { ...placeOf(folder) }),
     null,
     entry(CommandIDs.copyPath),
     entry(CommandIDs.insertCode),

@@ -121,6 +121,7 @@ class CephConfig(Section):
     sts_key: str = Field(min_length=16, max_length=16, description="RGW encrypts session tokens with it (AES-128)")
     mon_port: int = Field(ge=1, le=65535)
     rgw_ports: list[int] = Field(min_length=1, max_length=len(GATEWAYS))
+    rgw_host: str = Field(LOOPBACK, description="address that the gateways listen on")
     objectstore: Literal["bluestore", "memstore"]
     size: int = Field(ge=GIB // 4, description="bytes of the OSD")
     issuer: str = Field(pattern="^(https?://.+)?$", description="IAM whose tokens are accepted; empty: none yet")
@@ -156,7 +157,7 @@ class CephConfig(Section):
 
     def url(self, gateway: str = GATEWAYS[0]) -> str:
         """Where a gateway listens."""
-        return f"http://{LOOPBACK}:{self.rgw_ports[GATEWAYS.index(gateway)]}"
+        return f"http://{self.rgw_host}:{self.rgw_ports[GATEWAYS.index(gateway)]}"
 
     def socket(self, daemon: str) -> Path:
         """The Unix socket that accepts when a daemon is ready."""
@@ -168,6 +169,7 @@ def prepare(
     mon_port: int,
     rgw_ports: list[int],
     *,
+    rgw_host: str = LOOPBACK,
     issuer: str,
     audience: str = "object",
     role_arn: str = "arn:aws:iam:::role/IAMaccess",
@@ -194,6 +196,7 @@ def prepare(
         "folder": str(folder),
         "mon_port": mon_port,
         "rgw_ports": rgw_ports,
+        "rgw_host": rgw_host,
         "issuer": issuer,
         "audience": audience,
         "role_arn": role_arn,
@@ -262,8 +265,8 @@ def _write_conf(config: CephConfig) -> None:
         last_port=OSD_PORTS[1],
         full=round(config.full_ratio, 3),
         nearfull=round(config.full_ratio * 0.85, 3),
-        **config.model_dump(exclude={"rgw_ports"}),
+        **config.model_dump(exclude={"rgw_ports", "rgw_host"}),
     )
     for name, port in zip(GATEWAYS, config.rgw_ports, strict=False):
-        text += GATEWAY.format(name=name, host=LOOPBACK, port=port)
+        text += GATEWAY.format(name=name, host=config.rgw_host, port=port)
     write_private(config.conf, text)

@@ -15,7 +15,6 @@ from naas_client import logs
 from naas_client.errors import NaasError
 from naas_client.files import secret_file
 
-from naas_local.ports import LOOPBACK
 from naas_local.store import settings
 from naas_local.store.files import Files
 from naas_local.store.front import Front
@@ -39,11 +38,12 @@ STOP_LIMIT = 5.0
 async def _front(config: StoreConfig, rclone: Rclone, secret: str) -> AsyncIterator[Front]:
     async with aiohttp.ClientSession() as http:
         reserved = frozenset({config.scratch_bucket} - {""})
-        owners = Owners(config.data / "owners.json", config.issuer, reserved)
+        owners = Owners(config.data / "owners.json", config.issuer, reserved, config.kept_names)
         keys = SessionKeys(bytes.fromhex(secret_file(config.data / "session.key")))
         upstream = Upstream(rclone, secret)
         try:
-            yield Front(config, TokenService(config, IdentityVerifier(config, http), owners, keys), keys, upstream)
+            sts = TokenService(config, IdentityVerifier(config, http), owners, keys)
+            yield Front(config, sts, owners, keys, upstream)
         finally:
             await upstream.close()
 
@@ -54,6 +54,10 @@ async def serve(config: StoreConfig) -> None:
     config.buckets.mkdir(mode=0o700, parents=True, exist_ok=True)
     if config.scratch_bucket:
         files.make_bucket(config.scratch_bucket)
+    for folder in config.folders:
+        files.make_bucket(folder.bucket)
+        if folder.prefix:
+            files.make_folder(folder.bucket, folder.below)
     secret = secret_file(config.data / "rclone.key")
     rclone, stopped = Rclone(config.data, secret), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,7 +74,7 @@ async def serve(config: StoreConfig) -> None:
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, LOOPBACK, config.port).start()
+            await web.TCPSite(runner, config.host, config.port).start()
             await _until(stopped, child)
         finally:
             await runner.cleanup()

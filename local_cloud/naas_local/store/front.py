@@ -13,8 +13,9 @@ from naas_local.store import address, headers, rules, sigv4
 from naas_local.store.body import Body
 from naas_local.store.errors import S3Error, STSError
 from naas_local.store.operations import Call, Operations, xml
+from naas_local.store.owners import Owners
 from naas_local.store.rules import Rights
-from naas_local.store.sessions import SessionKeys
+from naas_local.store.sessions import Session, SessionKeys
 from naas_local.store.settings import READY, StoreConfig
 from naas_local.store.sts import LARGEST_FORM, TokenService
 from naas_local.store.upstream import Upstream
@@ -29,8 +30,10 @@ FORM = "application/x-www-form-urlencoded"
 class Front:
     """Answers every request of one store."""
 
-    def __init__(self, config: StoreConfig, sts: TokenService, keys: SessionKeys, upstream: Upstream) -> None:
-        self._config, self._sts, self._keys, self._upstream = config, sts, keys, upstream
+    def __init__(
+        self, config: StoreConfig, sts: TokenService, owners: Owners, keys: SessionKeys, upstream: Upstream
+    ) -> None:
+        self._config, self._sts, self._owners, self._keys, self._upstream = config, sts, owners, keys, upstream
         self._operations = Operations(config, upstream)
 
     def application(self) -> web.Application:
@@ -94,11 +97,17 @@ class Front:
         request = rules.recognise(http.method, target, http.headers)
         http["what"] = request.op.value
         headers.check(request.op, http.headers)
-        rights = Rights(session.name, self._config.scratch_bucket)
+        rights = self._rights(session)
         rules.check_access(rights, request)
         call = Call(rights, request, http, Body(http, signature, key))
         await _send_continue(http)
         return await self._operations.answer(call)
+
+    def _rights(self, session: Session) -> Rights:
+        """What a session may do, by the settings of now. A person's own bucket is no group's, whatever these say."""
+        opened = [folder for folder in self._config.folders if folder.is_open_to(session.groups)]
+        shared = tuple(folder for folder in opened if not self._owners.has(folder.bucket))
+        return Rights(session.name, self._config.scratch_bucket, shared)
 
 
 def _refusal(http: web.Request, error: S3Error) -> web.Response:

@@ -105,7 +105,7 @@ class Operations:
         return answer
 
     async def _list_buckets(self, call: Call) -> web.StreamResponse:
-        return xml(self._files.list_buckets(call.rights.name, call.rights.may_read))
+        return xml(self._files.list_buckets(call.rights.name, call.rights.sees))
 
     async def _head_bucket(self, _: Call) -> web.StreamResponse:
         return web.Response(headers={"x-amz-bucket-region": self._config.region}, content_type=XML)
@@ -179,7 +179,7 @@ class Operations:
 
     def _source(self, call: Call) -> tuple[str, str]:
         bucket, key = copy_source(call.http.headers["x-amz-copy-source"])
-        if not call.rights.may_read(bucket):
+        if not call.rights.may_read(bucket, key):
             raise S3Error("AccessDenied", "Access Denied: the source of the copy is not yours to read.")
         self._files.check_bucket(bucket)
         return bucket, key

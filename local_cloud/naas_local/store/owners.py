@@ -19,13 +19,18 @@ from naas_local.store.errors import STSError
 class Owners:
     """The table of owners, kept in one file (0600).
 
-    Parameters: ``reserved``, names that are nobody's bucket. Raises ValueError when the file is damaged.
+    Parameters: ``reserved``, names that are nobody's bucket; ``kept``, those of groups' folders and their buckets, for which new people
+    get another one. Raises ValueError when the file is damaged.
     """
 
-    def __init__(self, path: Path, issuer: str, reserved: frozenset[str]) -> None:
-        self._path, self._issuer, self._reserved = path, issuer, reserved
+    def __init__(self, path: Path, issuer: str, reserved: frozenset[str], kept: frozenset[str] = frozenset()) -> None:
+        self._path, self._issuer, self._reserved, self._kept = path, issuer, reserved, kept
         self._lock = asyncio.Lock()
         self._rows: list[dict[str, str]] = json.loads(path.read_text()) if path.exists() else []
+
+    def has(self, bucket: str) -> bool:
+        """Whether a bucket is somebody's."""
+        return any(row["name"] == bucket for row in self._rows)
 
     async def name_of(self, subject: str, preferred_username: str) -> str:
         """The bucket of a subject; bound now if it is new. Raises STSError when the name is another subject's."""
@@ -33,7 +38,7 @@ class Owners:
             for row in self._rows:
                 if (row["issuer"], row["subject"]) == (self._issuer, subject):
                     return row["name"]
-            name = hub_name(preferred_username)
+            name = hub_name(preferred_username, self._kept)
             if name in self._reserved or any(row["name"] == name for row in self._rows):
                 raise STSError(
                     "AccessDenied", f"The name {name} belongs to another identity. Ask the administrators for help."

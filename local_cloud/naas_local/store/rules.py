@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from naas_client.folders import GroupFolder
 from naas_client.names import is_made_by
 
 from naas_local.store.address import Address, check_bucket, check_key, check_prefix
@@ -86,8 +87,10 @@ _PRESIGN = frozenset({"Algorithm", "Credential", "Date", "Expires", "SignedHeade
 _IGNORED = frozenset({"x-id", "x-amz-sdk-checksum-algorithm"}) | {f"X-Amz-{name}" for name in _PRESIGN}
 """Parameters without a meaning for us: the name of the operation (newer SDKs), and those of a presigned link."""
 
-READS = frozenset({Op.HEAD_BUCKET, Op.LIST_OBJECTS, Op.LIST_UPLOADS, Op.GET_LOCATION, Op.GET_VERSIONING})
-READS |= {Op.GET_OBJECT, Op.HEAD_OBJECT}
+OF_A_BUCKET = frozenset({Op.HEAD_BUCKET, Op.GET_LOCATION, Op.GET_VERSIONING, Op.DELETE_OBJECTS})
+"""Open to whoever sees the bucket. Keys of a DeleteObjects are decided on one by one."""
+LISTINGS = frozenset({Op.LIST_OBJECTS, Op.LIST_UPLOADS})
+READS = frozenset({Op.GET_OBJECT, Op.HEAD_OBJECT})
 
 
 @dataclass(frozen=True)
@@ -151,23 +154,40 @@ def _check_names(op: Op, address: Address, query: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True)
 class Rights:
-    """What a person may use: the bucket of their name and those they made, and ``scratch`` (empty: none) to read and partly write."""
+    """What a person may use: the bucket of their name and those they made, ``scratch`` (empty: none) to read and partly write, and the
+    folders of their groups.
+    """
 
     name: str
     scratch: str
+    shared: tuple[GroupFolder, ...] = ()
 
     def owns(self, bucket: str) -> bool:
         """Whether a bucket is, or would be, the person's."""
         return bucket == self.name or is_made_by(self.name, bucket)
 
-    def may_read(self, bucket: str) -> bool:
-        """Whether the person may read in a bucket."""
-        return self.owns(bucket) or (bool(self.scratch) and bucket == self.scratch)
+    def sees(self, bucket: str) -> bool:
+        """Whether the person may know a bucket, and read something in it."""
+        common = bool(self.scratch) and bucket == self.scratch
+        return common or self.owns(bucket) or any(folder.bucket == bucket for folder in self.shared)
+
+    def may_read(self, bucket: str, key: str) -> bool:
+        """Whether the person may read a key, or list the keys that begin so."""
+        common = bool(self.scratch) and bucket == self.scratch
+        return common or self.owns(bucket) or any(_holds(folder, bucket, key) for folder in self.shared)
 
     def may_write(self, bucket: str, key: str) -> bool:
         """Whether the person may write or delete a key."""
-        shared = bool(self.scratch) and bucket == self.scratch
-        return self.owns(bucket) or (shared and key.startswith(f"{self.name}/"))
+        common = bool(self.scratch) and bucket == self.scratch
+        return (
+            self.owns(bucket)
+            or (common and key.startswith(f"{self.name}/"))
+            or any(_holds(folder, bucket, key) and not folder.read_only for folder in self.shared)
+        )
+
+
+def _holds(folder: GroupFolder, bucket: str, key: str) -> bool:
+    return folder.bucket == bucket and key.startswith(folder.below)
 
 
 def check_access(rights: Rights, request: Request) -> None:
@@ -181,13 +201,17 @@ def check_access(rights: Rights, request: Request) -> None:
         if scratch and bucket == scratch:
             raise S3Error("BucketAlreadyExists", "The shared bucket exists already; write below your own name in it.")
         allowed = rights.owns(bucket)
-    elif op in READS or op is Op.DELETE_OBJECTS:
-        allowed = rights.may_read(bucket)
+    elif op in LISTINGS:
+        allowed = rights.may_read(bucket, dict(request.query).get("prefix", ""))
+    elif op in READS:
+        allowed = rights.may_read(bucket, request.key)
+    elif op in OF_A_BUCKET:
+        allowed = rights.sees(bucket)
     else:
         allowed = rights.may_write(bucket, request.key)
     if not allowed:
         raise S3Error(
             "AccessDenied",
             "Access Denied: you can use your own buckets, make some that start with your name and two hyphens, read the shared one, "
-            "and write there below your name.",
+            "write there below your name, and use what your groups share.",
         )

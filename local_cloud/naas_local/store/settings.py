@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from naas_client.errors import InvalidInput
 from naas_client.files import write_private_json
+from naas_client.folders import GroupFolder, kept_names
 from naas_client.settings import HttpAddress, Section, validate
 from pydantic import Field
 
@@ -21,15 +23,24 @@ READY = "/-/ready"
 class StoreConfig(Section):
     """Settings of one store."""
 
-    port: int = Field(ge=1, le=65535, description="loopback port of S3 and STS")
+    port: int = Field(ge=1, le=65535, description="port of S3 and STS")
+    host: str = Field(LOOPBACK, description="address they listen on")
     data: Path = Field(description="folder of the store; objects are the files below `buckets/`")
     issuer: HttpAddress = Field(min_length=8, description="IAM whose tokens are accepted")
     audience: str = Field(min_length=1, description="what the token's `aud` must hold")
     role_arn: str = Field(min_length=20, description="the one role that can be assumed")
     storage_groups: list[str] = Field(description="members of any of these get sessions; empty: everyone with a token")
     scratch_bucket: str = Field("scratch", description="read by all, written below one's own name; empty: none")
+    folders: list[GroupFolder] = Field(
+        default_factory=list, description="what members of groups share; made at the start"
+    )
     region: str = Field("us-east-1", min_length=1)
     longest_session: int = Field(43200, ge=15, le=43200, description="seconds; a longer wish is cut to this")
+
+    @property
+    def kept_names(self) -> frozenset[str]:
+        """What no person is called: see `naas_client.folders.kept_names`."""
+        return kept_names(self.folders)
 
     @property
     def buckets(self) -> Path:
@@ -41,11 +52,13 @@ def prepare(
     data: Path,
     port: int,
     *,
+    host: str = LOOPBACK,
     issuer: str,
     audience: str,
     role_arn: str,
     storage_groups: list[str],
     scratch_bucket: str = "scratch",
+    folders: Sequence[GroupFolder] = (),
     region: str = "us-east-1",
     longest_session: int = 43200,
 ) -> PartSpec:
@@ -55,12 +68,14 @@ def prepare(
     """
     document = {
         "port": port,
+        "host": host,
         "data": str(data.resolve()),
         "issuer": issuer,
         "audience": audience,
         "role_arn": role_arn,
         "storage_groups": storage_groups,
         "scratch_bucket": scratch_bucket,
+        "folders": [folder.model_dump(mode="json") for folder in folders],
         "region": region,
         "longest_session": longest_session,
     }
@@ -68,7 +83,7 @@ def prepare(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = data / "config.json"
     write_private_json(config, document)
-    url = f"http://{LOOPBACK}:{port}"
+    url = f"http://{host}:{port}"
     return PartSpec("store", (sys.executable, "-m", "naas_local.store", str(config)), ready=f"{url}{READY}", url=url)
 
 

@@ -47,7 +47,8 @@ class TokenService:
             raise STSError("AccessDenied", "This role cannot be assumed. Check the role in the storage settings.")
         name = await self._owners.name_of(person.subject, person.preferred_username)
         expires = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(seconds=seconds)
-        session, token = self._keys.issue(name, person.subject, expires)
+        opening = {group for folder in self._config.folders for group in folder.groups}
+        session, token = self._keys.issue(name, person.subject, person.groups & opening, expires)
         arn = f"{self._config.role_arn.replace(':iam::', ':sts::').replace(':role/', ':assumed-role/')}/{session_name}"
         return name, (
             f'<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/{VERSION}/">'

@@ -31,7 +31,7 @@ def place(path: str) -> tuple[str, str]:
         return name, rest
     inside = _below_view(path)
     name, _, rest = (path if inside is None else inside).partition("/")
-    for folder in connect.plan().folders:
+    for folder in connect.plan().usable:
         if folder.name == name:
             return folder.bucket, f"{folder.prefix}/{rest}" if folder.prefix else rest
     if inside is None or not name:

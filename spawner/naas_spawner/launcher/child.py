@@ -15,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from naas_client import homes
 from naas_client.jupyter import short_runtime_dir
 from naas_client.processes import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, prctl
 
-from naas_spawner.launcher import home, preload
+from naas_spawner.launcher import preload
 from naas_spawner.launcher.processes import MARK, started_at
 from naas_spawner.launcher.protocol import LONGEST_LINE, Start, Task, explain
 
@@ -69,14 +70,15 @@ def _become(start: Start, task: Task) -> None:
     if start.uid is not None:
         if task.gid is None or task.gid <= 0:
             raise ValueError("a start with a uid needs a gid above 0")
-        os.setgroups([])
+        os.setgroups(task.groups)
         os.setresgid(task.gid, task.gid, task.gid)
         os.setresuid(start.uid, start.uid, start.uid)
         # Not as one's own user on a laptop: there fusermount3 and sudo are wanted, and both are setuid programs.
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         # setuid(2) hides /proc/self from its own process; children would close descriptors one by one, up to the limit.
         prctl(PR_SET_DUMPABLE, 1)
-    os.umask(0o077)
+    # Who shares a folder by a Unix group shares what is made in it; a person's own group has no other member.
+    os.umask(0o007 if start.uid is not None and task.groups else 0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -91,10 +93,12 @@ def _settle(task: Task, mark: str) -> None:
         os.dup2(source, target)
     os.close(output)
     os.close(silence)
-    home.fill(Path(task.home), task.first_folders, Path(task.examples) if task.examples else None)
+    place = Path(task.home)
+    homes.fill(place, task.first_folders, Path(task.examples) if task.examples else None)
+    homes.link(place, task.links, task.withdrawn)
     os.chdir(task.cwd)
     for name, text in task.files.items():
-        home.write(Path(name), text)
+        homes.write(Path(name), text)
     random.seed()
 
 

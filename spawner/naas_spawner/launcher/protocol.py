@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from naas_client.folders import LOWEST_GID
 from naas_client.names import is_server_key
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -26,7 +27,7 @@ Kind = Literal["server", "agent"]
 Key = Annotated[str, AfterValidator(_server_key)]
 NoNul = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4000)]
-FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
 class Request(BaseModel):
@@ -66,7 +67,8 @@ class Task(Request):
 
     Parameters: ``home`` and ``cwd``, existing folders; ``log``, appended to, made with mode 0600; ``env``, the whole environment;
     ``argv``, without the program; ``files``, name → text, written into ``cwd`` with mode 0600 as the person; ``examples``,
-    a folder whose new files are copied to ``home/examples``; ``first_folders``, made in ``home``.
+    a folder whose new files are copied to ``home/examples``; ``first_folders``, made in ``home``; ``groups``, Unix groups besides
+    ``gid``, none of the system's; ``links``, made in ``home`` where nothing has their name; ``withdrawn``, such links to take away.
     """
 
     gid: int | None = None
@@ -78,6 +80,9 @@ class Task(Request):
     files: dict[FileName, str] = Field(default_factory=dict, max_length=20)
     examples: AbsolutePath | None = None
     first_folders: list[FileName] = Field(default_factory=list, max_length=20)
+    groups: list[Annotated[int, Field(ge=LOWEST_GID)]] = Field(default_factory=list, max_length=500)
+    links: dict[FileName, AbsolutePath] = Field(default_factory=dict, max_length=500)
+    withdrawn: dict[FileName, AbsolutePath] = Field(default_factory=dict, max_length=500)
 
 
 AnyRequest = Annotated[Start | Poll | Stop, Field(discriminator="op")]

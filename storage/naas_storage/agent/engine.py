@@ -130,8 +130,12 @@ def environment(plan: AgentPlan) -> dict[str, str]:
 
 
 def remote_name(folder: Folder) -> str:
-    """A folder as rclone names it."""
-    return f"s3:{folder.bucket}/{folder.prefix}".rstrip("/")
+    """A folder as rclone names it.
+
+    The slash at the end says that a prefix is no object. Without it rclone asks the store, and takes an empty prefix for a file where a
+    reader may not ask about anything beside it.
+    """
+    return f"s3:{folder.bucket}/{folder.prefix}/" if folder.prefix else f"s3:{folder.bucket}"
 
 
 def _disk_size(plan: AgentPlan, folder: Folder, objects: int | None) -> list[str]:

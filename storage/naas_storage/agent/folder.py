@@ -44,6 +44,9 @@ FULL_FOR = 5.0
 FOLDERS_ONLY = {"dirsOnly": True, "noModTime": True, "noMimeType": True}
 """Options of rclone's ``operations/list``: the store is asked all the same, and the answer stays small."""
 
+NOT_SHARED = "not-shared"
+"""Code of a folder that the gateway found unusable when it made the plan."""
+
 log = logging.getLogger(__name__)
 
 
@@ -70,6 +73,8 @@ class FolderKeeper:
             path=str(plan.shown_path(folder.name)),
             state=FolderState.CONNECTING,
             read_only=folder.read_only,
+            bucket=folder.bucket,
+            prefix=folder.prefix,
         )
         self.code = ""
         self.version = ""
@@ -80,7 +85,13 @@ class FolderKeeper:
         self._full_at: float | None = None
 
     async def keep(self) -> None:
-        """Serve the folder, again and again: the first time anew at once, then with growing pauses."""
+        """Serve the folder, again and again: the first time anew at once, then with growing pauses.
+
+        Returns at once for a folder that cannot be connected at all.
+        """
+        if self.folder.trouble:
+            self._tell(FolderState.DOWN, self.folder.trouble, NOT_SHARED)
+            return
         deaths, timings = 0, self.plan.timings
         while True:
             began = asyncio.get_running_loop().time()
@@ -112,6 +123,8 @@ class FolderKeeper:
 
     def again(self, reason: str, code: str) -> None:
         """End the mount as it is and make it anew at once; what is not sent stays in the cache."""
+        if self.folder.trouble:
+            return
         self._tell(self._broken_state(), reason, code)
         self._again.set()
 

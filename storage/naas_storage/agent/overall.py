@@ -8,7 +8,7 @@ from typing import Literal
 
 from naas_client.models import FolderState
 
-from naas_storage.agent.folder import FolderKeeper
+from naas_storage.agent.folder import NOT_SHARED, FolderKeeper
 from naas_storage.plan import AgentPlan
 
 State = Literal["starting", "mounted", "degraded", "draining", "stopped"]
@@ -33,9 +33,12 @@ def overall(plan: AgentPlan, keepers: Sequence[FolderKeeper], age: float, notice
     if plan.degraded or not keepers:
         nothing = plan.degraded or "There are no folders for you in the object store. Ask whoever runs this service."
         return Overall("degraded", nothing, plan.code or "no-folders")
-    broken = [keeper for keeper in keepers if keeper.status.state is not FolderState.OK]
+    refused = next((keeper for keeper in keepers if keeper.folder.trouble), None)
+    broken = [keeper for keeper in keepers if keeper.status.state is not FolderState.OK and not keeper.folder.trouble]
     if not broken:
-        return notice
+        if refused is None or notice.code:
+            return notice
+        return Overall("mounted", f"{refused.folder.name}: {refused.folder.trouble}", NOT_SHARED)
     told = next((keeper for keeper in broken if keeper.status.reason), None)
     if age < plan.timings.start_limit and _may_come_yet(told):
         return Overall("starting", told.status.reason if told else "", told.code if told else "")

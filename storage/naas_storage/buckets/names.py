@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from naas_client.errors import InvalidInput
-from naas_client.names import is_made_by
+from naas_client.names import bucket_problem, is_made_by
 
 from naas_storage.buckets.errors import shown
 
@@ -13,12 +13,8 @@ LONGEST_KEY = 1024
 """Bytes of UTF-8 (Amazon S3, "Creating object key names")."""
 _KNOWN = re.compile(r"[A-Za-z0-9._-]{3,255}")
 """Old stores have such names. No colon: boto3 would take an ARN for another endpoint."""
-_NEW = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?![.-])){1,61}[a-z0-9]")
-_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _NOT_IN_LISTINGS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """What XML 1.0 cannot hold, not even encoded."""
-_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
-_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def check_bucket(name: str) -> str:
@@ -31,16 +27,10 @@ def check_bucket(name: str) -> str:
 
 
 def check_new_bucket(name: str, user: str) -> str:
-    """The name. Raises InvalidInput unless a person may give it to a new bucket (Amazon S3, "Bucket naming rules")."""
-    problem = ""
+    """The name. Raises InvalidInput unless a person may give it to a new bucket."""
+    problem = bucket_problem(name)
     if not is_made_by(user, name):
         problem = f"it must start with {user}-- and go on after it with a letter or digit"
-    elif not 3 <= len(name) <= 63:
-        problem = "it must have 3 to 63 characters"
-    elif not _NEW.fullmatch(name) or ".-" in name or "-." in name:
-        problem = "it may have lower-case letters, digits, hyphens and single dots, and ends with a letter or digit"
-    elif _ADDRESS.fullmatch(name) or name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS):
-        problem = "S3 keeps such names for itself"
     if problem:
         raise InvalidInput(
             f"A bucket cannot be called {shown(name)}: {problem}. Choose another name.", code="bad-bucket-name"

@@ -104,7 +104,7 @@ class Buckets:
 
     @staticmethod
     def _mounted() -> set[str]:
-        return {folder.bucket for folder in connect.plan().folders}
+        return {folder.bucket for folder in connect.plan().usable}
 
     def _made(self) -> dict[str, dt.datetime]:
         """What ListBuckets tells; on RGW only what the session itself made, on some sites nothing."""

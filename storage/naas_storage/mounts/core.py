@@ -46,9 +46,9 @@ class Mounts:
         return self.base / key / "s3"
 
     def publish(self, server: Server) -> None:
-        """Make a server's folders; the same again changes nothing, something else under the same key replaces it."""
+        """Make a server's folders: those that are new are added, and something else under the same key replaces it."""
         with self._lock:
-            if server.key in self.servers and self.servers[server.key] != server:
+            if not server.extends(self.servers.get(server.key)):
                 self.unpublish(server.key)
             try:
                 self._make(server)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from naas_client.names import is_server_key
+from naas_client.names import FOLDER_NAME, MOST_FOLDERS, is_server_key
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-
-from naas_storage.plan import FOLDER_NAME
 
 LOWEST_UID = 1000
 """Below are the system's users: they get no mount, whatever is published."""
 HIGHEST_ID = 2**32 - 2
-MOST_FOLDERS = 12
-"""Of one server; its tmpfs has inodes for no more than a few."""
 
 
 class Refused(Exception):
@@ -57,3 +53,9 @@ class Server(BaseModel):
         if len({one.name for one in value}) != len(value):
             raise ValueError("two folders have the same name")
         return value
+
+    def extends(self, other: Server | None) -> bool:
+        """Whether this is the other with more folders, or the same: then what is mounted may stay."""
+        return (
+            other is not None and (self.uid, self.gid) == (other.uid, other.gid) and set(other.names) <= set(self.names)
+        )

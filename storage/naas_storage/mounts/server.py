@@ -178,7 +178,7 @@ class ControlSocket:
         raise Refused("the operations are publish, unpublish and shutdown")
 
     def _publish(self, server: Server) -> dict[str, Any]:
-        if self.mounts.servers.get(server.key) != server:
+        if not server.extends(self.mounts.servers.get(server.key)):
             self._forget(server.key)
         self.mounts.publish(server)
         if server.key not in self.agents:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from naas_client.errors import Forbidden
+from naas_client.folders import GroupFolder
 from naas_client.models import S3Credentials, Usage
 
 from naas_gateway.db.tables import IdentityRow
@@ -31,11 +33,23 @@ class Provisioner(Protocol):
     def role_arn(self, row: IdentityRow) -> str:
         """The role that STS gives to a person."""
 
-    async def admit(self, row: IdentityRow) -> None:
-        """What has to be there before STS knows the person. Raises Unavailable, or BucketRefused for somebody else's bucket."""
+    async def admit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
+        """What has to be there before STS knows the person, and before they reach their groups' folders.
+
+        Raises Unavailable, or BucketRefused for somebody else's bucket.
+        """
+
+    async def permit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
+        """Let the person into these folders of groups and no others, before each new credentials; nothing else is made.
+
+        Raises Unavailable when a right that was lost may not have been taken away.
+        """
 
     async def settle(self, row: IdentityRow, credentials: S3Credentials) -> bool:
         """Bucket and prefix, with the person's own credentials; whether there is scratch space. Raises BucketRefused or Unavailable."""
+
+    async def reach(self, shared: Sequence[GroupFolder], credentials: S3Credentials) -> Mapping[str, str]:
+        """What keeps the person from folders of their groups: name → sentence; nothing is changed."""
 
     async def usage(self, row: IdentityRow) -> Usage | None:
         """How much the person uses and may use, as the store counts it; None: this one does not tell. Raises Unavailable."""

@@ -6,8 +6,11 @@ For the embedded store, and for a store where one role serves everybody and the 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 
+from naas_client.folders import GroupFolder
 from naas_client.models import S3Credentials, Usage
 from naas_client.settings import StorageSection
 
@@ -15,6 +18,9 @@ from naas_gateway.clients.s3 import Store
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.provisioners.contract import BucketRefused, refused
+
+MISSING = "The bucket of this folder does not exist. Ask whoever runs this service."
+CLOSED = "The object store does not open this folder to you. Ask whoever runs this service."
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +37,20 @@ class OwnCredentials:
         """The same role for everybody."""
         return self._settings.role_arn
 
-    async def admit(self, _row: IdentityRow) -> None:
+    async def admit(self, _row: IdentityRow, _shared: Sequence[GroupFolder]) -> None:
         """Nothing: the role is the site's."""
+
+    async def permit(self, _row: IdentityRow, _shared: Sequence[GroupFolder]) -> None:
+        """Nothing: the store itself looks at the groups in the person's token, or the site's rules do."""
 
     async def settle(self, row: IdentityRow, credentials: S3Credentials) -> bool:
         """Make bucket and scratch prefix where they are missing."""
         await self._make_bucket(row.name, credentials)
         return await make_prefix(self._settings.scratch_bucket, row.name, credentials, self._store, self._audit)
+
+    async def reach(self, shared: Sequence[GroupFolder], credentials: S3Credentials) -> Mapping[str, str]:
+        """What the store says to a listing of each."""
+        return await find_troubles(shared, credentials, self._store)
 
     async def usage(self, _row: IdentityRow) -> Usage | None:
         """S3 itself tells nobody."""
@@ -61,6 +74,15 @@ class OwnCredentials:
                 f"the site's rules for the role {self._settings.role_arn} leave it out. Ask support to open it for you."
             )
         return refused(name, status)
+
+
+async def find_troubles(shared: Sequence[GroupFolder], credentials: S3Credentials, store: Store) -> Mapping[str, str]:
+    """Which folders of groups cannot be listed with the person's own credentials, and why."""
+    statuses = await asyncio.gather(*(store.list_one(one.bucket, one.below, credentials) for one in shared))
+    refused = [(one, status) for one, status in zip(shared, statuses, strict=True) if status >= 300]
+    for one, status in refused:
+        log.warning("the folder %s cannot be listed: the store answered with status %d", one.name, status)
+    return {one.name: MISSING if status == 404 else CLOSED for one, status in refused}
 
 
 async def make_prefix(bucket: str, name: str, credentials: S3Credentials, store: Store, audit: Audit) -> bool:

@@ -7,7 +7,10 @@ allowed: what opens a bucket to others (policies, ACLs, replication, website) is
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
+
+from naas_client.folders import GroupFolder
 
 READS = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging")
 LISTS = ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation")
@@ -21,8 +24,8 @@ OWN = (
 )
 
 
-def permissions(name: str, scratch: str) -> dict[str, Any]:
-    """The policy of one person's role: their bucket, those they made (`naas_client.names.is_made_by`), and scratch.
+def permissions(name: str, scratch: str, shared: Sequence[GroupFolder] = ()) -> dict[str, Any]:
+    """The policy of one person's role: their bucket, those they made (`naas_client.names.is_made_by`), scratch, their groups' folders.
 
     Parameters: ``scratch``, the shared bucket, or empty.
     """
@@ -38,7 +41,24 @@ def permissions(name: str, scratch: str) -> dict[str, Any]:
             _rule("Allow", WRITES, f"{scratch}/{name}/*"),
             _rule("Allow", ("s3:DeleteObject",), scratch),  # DeleteObjects asks for the bucket first, then for each key
         ]
+    for folder in shared:
+        rules += _group_rules(folder)
     return {"Version": "2012-10-17", "Statement": rules}
+
+
+def _group_rules(folder: GroupFolder) -> list[dict[str, Any]]:
+    """Rules for one folder of a group. Below a prefix, only listings of that prefix are allowed."""
+    bucket, keys = folder.bucket, f"{folder.bucket}/{folder.below}*"
+    if folder.prefix:
+        listing = _rule("Allow", ("s3:ListBucket", "s3:ListBucketVersions"), bucket)
+        listing["Condition"] = {"StringLike": {"s3:prefix": f"{folder.below}*"}}
+        rules = [listing, _rule("Allow", ("s3:GetBucketLocation",), bucket)]
+    else:
+        rules = [_rule("Allow", LISTS, bucket)]
+    rules.append(_rule("Allow", READS if folder.read_only else (*READS, *WRITES), keys))
+    if not folder.read_only:
+        rules.append(_rule("Allow", ("s3:DeleteObject",), bucket))  # as in scratch, for DeleteObjects
+    return rules
 
 
 def trust(issuer: str, subject: str, audience: str) -> dict[str, Any]:

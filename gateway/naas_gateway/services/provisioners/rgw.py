@@ -7,14 +7,17 @@ later says that a start broke off, and the next one does it all again.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from naas_client.errors import Unavailable
+from naas_client.folders import GroupFolder
 from naas_client.models import S3Credentials, Usage
 from naas_client.names import is_made_by
 from naas_client.settings import StorageSection
@@ -26,7 +29,7 @@ from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.flights import Flights
 from naas_gateway.services.provisioners.contract import BucketRefused, refused
-from naas_gateway.services.provisioners.own import make_prefix
+from naas_gateway.services.provisioners.own import find_troubles, make_prefix
 from naas_gateway.services.provisioners.policies import permissions, trust, trusted_subject
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,10 @@ KEY_PREFIX = "NAAS-MOMENT-"
 KEY_LIFE = 300
 """Seconds after which a momentary key is nobody's any more: whoever made it has ended."""
 
+FOREIGN = (
+    "The bucket of this folder belongs to somebody else in the object store, so it is not shared here. "
+    "Ask whoever runs this service."
+)
 SHORTEST_LIMIT = 3600
 """Seconds; RGW takes no lower bound for a role's longest session."""
 
@@ -59,8 +66,9 @@ class Rgw:
         issuer: Callable[[], Awaitable[str]],
     ) -> None:
         self._settings, self._admin, self._store, self._audit, self._issuer = settings, admin, store, audit, issuer
-        self._flights: Flights[int, None] = Flights()
+        self._flights: Flights[tuple[int, tuple[str, ...]], None] = Flights()
         self._scratch_is_there = not settings.scratch_bucket
+        self._kept_private: set[str] = set()
 
     @property
     def trouble(self) -> str:
@@ -71,9 +79,24 @@ class Rgw:
         """The person's own role."""
         return f"arn:aws:iam:::role/{account(row.name)}"
 
-    async def admit(self, row: IdentityRow) -> None:
-        """User, quota, bucket and role; what is there stays as it is."""
-        await self._flights.run(row.id, lambda: self._admit(row))
+    async def admit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
+        """User, quota, bucket, the groups' buckets and role; what is there stays as it is."""
+        key = row.id, tuple(folder.name for folder in shared)
+        await self._flights.run(key, lambda: self._admit(row, shared))
+
+    async def permit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
+        """Bring the rules of the person's role up to date; who has no role yet is not let in by this.
+
+        RGW looks at a role's rules at every request, so credentials that were given before change with them.
+        """
+        try:
+            role = await self._admin.role(account(row.name))
+            if role and trusted_subject(json.loads(role["AssumeRolePolicyDocument"])) == row.subject:
+                await self._rules(row, shared)
+        except Unavailable as error:
+            if self._settings.folders:
+                raise
+            log.warning("the rules of %s were not looked at: %s", row.name, error.message)
 
     async def settle(self, row: IdentityRow, credentials: S3Credentials) -> bool:
         """The prefix in scratch; that the bucket can be used is looked at as the person sees it."""
@@ -81,6 +104,16 @@ class Rgw:
         if status >= 300:
             raise refused(row.name, status)
         return await make_prefix(self._settings.scratch_bucket, row.name, credentials, self._store, self._audit)
+
+    async def reach(self, shared: Sequence[GroupFolder], credentials: S3Credentials) -> Mapping[str, str]:
+        """What the store says to a listing of each, and buckets that are not ours to give."""
+        troubles = await find_troubles(shared, credentials, self._store)
+        foreign: dict[str, str] = {}
+        with contextlib.suppress(Unavailable):  # then the store's own words have to do
+            for folder in shared:
+                if folder.name in troubles and await self._is_foreign(folder.bucket):
+                    foreign[folder.name] = FOREIGN
+        return {**troubles, **foreign}
 
     async def usage(self, row: IdentityRow) -> Usage | None:
         """What the person's buckets hold, as RGW counts it for the quota; buckets they made since the last start come under it."""
@@ -100,11 +133,14 @@ class Rgw:
             source="store",
         )
 
-    async def _admit(self, row: IdentityRow) -> None:
+    async def _admit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
         user = await self._user(row)
         await self._scratch_bucket()
         await self._own_buckets(row, user)
         await self._role(row)
+        for bucket in dict.fromkeys(folder.bucket for folder in shared):
+            await self._group_bucket(bucket)
+        await self._rules(row, shared)
 
     async def _user(self, row: IdentityRow) -> dict[str, Any]:
         uid, mark = account(row.name), _mark(row)
@@ -134,6 +170,37 @@ class Rgw:
         if status >= 300:
             raise _not_made(bucket, status)
         self._scratch_is_there = True
+
+    async def _group_bucket(self, bucket: str) -> None:
+        """Make the bucket of a group where it is missing; the gateway's own user, who has no quota, owns it."""
+        if await self._admin.bucket_owner(bucket) is not None:
+            return
+        status = await self._store.create_bucket(bucket, self._admin.keys)
+        if status < 300:
+            await self._audit.record(await self._admin.own_uid(), "bucket.create", bucket)
+        elif status != 409:  # made by another start in the meantime
+            log.error("the bucket %s of a group was not made: the store answered with status %d", bucket, status)
+
+    async def _ours(self, shared: Sequence[GroupFolder]) -> list[GroupFolder]:
+        """The folders whose buckets are ours to give, and private: a role's rules open any bucket, whoever owns it."""
+        buckets = list({folder.bucket for folder in shared})
+        found = dict(zip(buckets, await asyncio.gather(*map(self._may_be_given, buckets)), strict=True))
+        return [folder for folder in shared if found[folder.bucket]]
+
+    async def _may_be_given(self, bucket: str) -> bool:
+        owner = await self._admin.bucket_owner(bucket)
+        if owner is None or owner != await self._admin.own_uid():
+            log.warning("the bucket %s belongs to %s: no group gets it", bucket, owner or "nobody")
+            return False
+        if bucket not in self._kept_private:
+            if (status := await self._store.keep_private(bucket, self._admin.keys)) >= 300:
+                log.error("%s was not kept private (status %d): no group gets it", bucket, status)
+                return False
+            self._kept_private.add(bucket)
+        return True
+
+    async def _is_foreign(self, bucket: str) -> bool:
+        return await self._admin.bucket_owner(bucket) not in (None, await self._admin.own_uid())
 
     async def _own_buckets(self, row: IdentityRow, user: dict[str, Any]) -> None:
         """The person's bucket, and those that they made themselves: owned by their user, so that the quota counts, and private."""
@@ -185,7 +252,11 @@ class Rgw:
         elif found != wanted:
             await self._admin.change_role("UpdateAssumeRolePolicy", name, PolicyDocument=compact(wanted))
             await self._audit.record(row.name, "role.change", name)
-        rules = permissions(row.name, self._settings.scratch_bucket)
+
+    async def _rules(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
+        """What the person's role may do now."""
+        name = account(row.name)
+        rules = permissions(row.name, self._settings.scratch_bucket, await self._ours(shared))
         if await self._admin.role_policy(name, POLICY) != rules:
             await self._admin.change_role("PutRolePolicy", name, PolicyName=POLICY, PolicyDocument=compact(rules))
 

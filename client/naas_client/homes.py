@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 BASHRC = """\
@@ -40,6 +40,39 @@ def fill(home: Path, folders: Sequence[str], examples: Path | None) -> None:
     if examples is not None and examples.is_dir():
         with _tried("examples"):
             copy_new(examples, home / "examples")
+
+
+def link(home: Path, links: Mapping[str, str], withdrawn: Mapping[str, str]) -> None:
+    """Make links where nothing has their name, and take away those that are exactly a withdrawn one.
+
+    Parameters: name → path that the link leads to. A link that leads nowhere is made anew: its folder was moved.
+    """
+    for name, target in withdrawn.items():
+        with _tried(name):
+            if _target(home / name) == target:
+                (home / name).unlink()
+    for name, target in links.items():
+        with _tried(name):
+            there = _target(home / name)
+            if there is not None and there != target and not _leads_somewhere(home / name):
+                (home / name).unlink()
+            if there != target:
+                (home / name).symlink_to(target)
+
+
+def _target(path: Path) -> str | None:
+    """Where a link leads; None when there is none."""
+    return str(path.readlink()) if path.is_symlink() else None
+
+
+def _leads_somewhere(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextlib.contextmanager

@@ -1,0 +1,419 @@
+"""`NaasDockerSpawner`: servers in containers without any privilege, on one machine with a Docker engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import docker
+from docker.errors import APIError
+from docker.utils import kwargs_from_env
+from dockerspawner import DockerSpawner
+from jupyterhub.traitlets import ByteSpecification
+from naas_client.errors import InvalidInput, NaasError, Unavailable
+from naas_client.folders import HostFolder
+from naas_client.logs import redact
+from naas_client.models import StoragePlan
+from naas_client.sizes import format_size
+from naas_storage.mounts.client import MountsClient
+from traitlets import Integer, Unicode, default
+
+from naas_spawner import phases
+from naas_spawner.docker.engine import TMPFS, Engine, explain, no_server
+from naas_spawner.docker.images import Image, Images
+from naas_spawner.docker.side import RUN, SideContainer, SideSettings
+from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
+from naas_spawner.phases import Phase, Progress
+from naas_spawner.readiness import NotReady, wait_ready
+from naas_spawner.uids import make_folder
+
+HOMES = Path("/home")
+EXAMPLES = Path("/opt/naas-examples")
+PATH = "/opt/naas/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ACCOUNTS = {
+    "passwd": "root:x:0:0:root:/root:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+    "{name}:x:{uid}:{uid}:{name}:{home}:/bin/bash\n",
+    "group": "root:x:0:\nnogroup:x:65534:\n{name}:x:{uid}:\n",
+}
+"""Bound over the image's own, so that the person's uid has a name in every image."""
+
+KILLED = 137
+NOT_STARTED = (126, 127)
+"""Exit codes of an init, as of a shell, that cannot run its command."""
+CPU_PERIOD = 100_000
+"""Microseconds, the kernel's default; the quota is the cores' share of it."""
+
+
+class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
+    """Each server is a container with the person's own uid: no capability, `no-new-privileges`, the engine's seccomp profile, limits on
+    memory, cores and processes, a read-only root where the image's label allows it. A side container with as little connects the folders.
+
+    The hub runs as root on the machine of the engine, because it makes people's homes; the privilege to mount has the mount helper alone.
+    """
+
+    phases: ClassVar[tuple[Phase, ...]] = (
+        phases.GROUPS,
+        phases.BUCKET,
+        phases.FOLDERS,
+        phases.PLACE,
+        phases.IMAGE,
+        phases.SERVER,
+        phases.LAB,
+    )
+
+    image: str  # DockerSpawner's trait: of a profile that names none
+
+    agent_image = Unicode(
+        help="Image of the side containers, which run the mount agent (`make images` builds `naas/agent`)."
+    ).tag(config=True)
+
+    agent_memory = ByteSpecification(2 * 2**30, help="Memory of a side container, in bytes or as `2G`.").tag(
+        config=True
+    )
+
+    pids_limit = Integer(
+        2048,
+        min=64,
+        help="Processes and threads of one server; more cannot be started, so a fork bomb stays in its container.",
+    ).tag(config=True)
+
+    tmp_size = ByteSpecification(
+        2**30, help="Size of /tmp of a server whose root is read-only, in bytes or as `1G`; it counts as memory."
+    ).tag(config=True)
+
+    _engines: ClassVar[dict[str, tuple[Engine, Images]]] = {}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._site_image = self.image
+        self._view: Path | None = None
+        self._no_folders: tuple[str, str] | None = None
+
+    @default("prefix")
+    def _default_prefix(self) -> str:
+        return "naas"
+
+    @default("network_name")
+    def _default_network_name(self) -> str:
+        return "naas"
+
+    @default("remove")
+    def _default_remove(self) -> bool:
+        return True  # nothing that matters is in a container
+
+    def _object_name_default(self) -> str:
+        """Letters, digits, hyphens and one dot: a container's name as it is."""
+        return f"{self.prefix}-{self.key}"
+
+    @property
+    def agent_name(self) -> str:
+        """Name of the side container."""
+        return f"{self.prefix}-agent-{self.key}"
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that this spawner talks to, shared by all with the same settings."""
+        return self._shared_engine()[0]
+
+    def _shared_engine(self) -> tuple[Engine, Images]:
+        given = {"version": "auto", **kwargs_from_env(), **self.client_kwargs}
+        key = repr(sorted(given.items()))
+        if key not in self._engines:
+            if self.tls_config:
+                given["tls"] = docker.tls.TLSConfig(**self.tls_config)
+            engine = Engine(lambda: docker.APIClient(**given))
+            self._engines[key] = (engine, Images(engine))
+        return self._engines[key]
+
+    async def docker(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """DockerSpawner's own calls go the same way."""
+        return await self.engine.call(method, *args, **kwargs)
+
+    # Place
+
+    @property
+    def agent_run(self) -> Path:
+        """Below the run folder, which is root's, the person has two folders: this one and the cache."""
+        return self.run_folder / "run"
+
+    @property
+    def inner_home(self) -> Path:
+        """The home as the person sees it."""
+        return HOMES / str(self.user.name)
+
+    async def place(self) -> None:
+        """Also look whether the machine has what the choice asks for, and have the folders' place made."""
+        await self._check_memory()
+        await super().place()
+        await self._open_view()
+
+    async def _open_view(self) -> None:
+        """Have the helper make the folders' place, without folders yet: those come with the plan, while the container starts."""
+        self._view = None
+        if trouble := await asyncio.to_thread(self._make_mount_point, self.link_name):
+            self._no_folders = ("link-taken", trouble)
+        elif not self.mounts_socket:
+            self._no_folders = ("no-helper", "This site has no mount helper for containers. Tell the operators.")
+        else:
+            self._no_folders = None
+            uid = self._uid or 0
+            try:
+                self._view = (await MountsClient(Path(self.mounts_socket)).publish(self.key, [], uid, uid)).view
+            except NaasError as error:
+                self._no_folders = (error.code, error.message)
+
+    async def _check_memory(self) -> None:
+        machine = int((await self.docker("info"))["MemTotal"])
+        if self.choice is not None and self.choice.memory > machine:
+            raise InvalidInput(
+                f"This machine has {format_size(machine)} of memory; {format_size(self.choice.memory)} cannot be given. "
+                "Choose a smaller size.",
+                code="memory",
+            )
+
+    def make_place(self, opened: list[HostFolder]) -> None:
+        """Homes and folders of the person's own; what containers are told about accounts."""
+        super().make_place(opened)
+        if self._uid is None:
+            raise Unavailable(
+                "Servers in containers need a hub that runs as root. Tell the operators.", code="not-root"
+            )
+        make_folder(self.run_folder, 0, 0o711)
+        accounts = self.run_folder / "etc"
+        make_folder(accounts, 0, 0o755)
+        for name, text in ACCOUNTS.items():
+            file = accounts / name
+            file.write_text(text.format(name=self.user.name, uid=self._uid, home=self.inner_home))
+            file.chmod(0o644)
+        for own in (self.agent_run, self.run_folder / "cache"):
+            make_folder(own, self._uid)
+        for name in list(self._host.links):
+            if trouble := self._make_mount_point(name):
+                del self._host.links[name]
+                self._host.troubles.append(trouble)
+
+    def _make_mount_point(self, name: str) -> str:
+        """An empty folder in the home, over which a container binds another; why not, for people.
+
+        A link that `NaasLocalSpawner` left there gives way.
+        """
+        point = self.home / name
+        if point.is_symlink():
+            point.unlink()
+        try:
+            make_folder(point, self._uid, 0o500)
+            empty = next(os.scandir(point), None) is None
+        except InvalidInput:
+            empty = False
+        return "" if empty else f"{name} in your home is in the way of a folder. Rename it and start the server again."
+
+    # Start
+
+    async def launch(self, progress: Progress) -> str:
+        """Have the image here, start the container, wait until it answers."""
+        self.tell_of_place(progress)
+        progress.begin(phases.IMAGE)
+        reference = str((self.choice.image if self.choice is not None else "") or self._site_image)
+        image = await self._shared_engine()[1].ready(reference, lambda text: progress.note(phases.IMAGE, text))
+        progress.end(phases.IMAGE)
+        self.image = reference
+        try:
+            address = await self._start_container(image, progress)
+            progress.begin(phases.LAB)
+            await self._wait_ready(address, reference)
+        except BaseException:
+            await self.engine.remove(self.object_name)
+            raise
+        progress.end(phases.LAB)
+        return address
+
+    async def _start_container(self, image: Image, progress: Progress) -> str:
+        progress.begin(phases.SERVER)
+        await self.engine.remove(self.object_name)  # of a hub that ended in the middle of a start
+        try:
+            self.object_id = await self._create(image)
+            await self.docker("start", self.object_id)
+            ip, port = await self.get_ip_and_port()
+        except APIError as error:
+            raise explain(error, image.reference) from error
+        progress.end(phases.SERVER)
+        return f"http://{ip}:{port}"
+
+    async def _wait_ready(self, address: str, reference: str) -> None:
+        try:
+            await wait_ready(f"{address}{self.server.base_url}", 0.9 * self.start_timeout, self._alive)
+        except NotReady as error:
+            if (found := await self.engine.inspect(self.object_id)) and found["State"]["ExitCode"] in NOT_STARTED:
+                raise no_server(reference) from error
+            said = redact(await self.engine.log_tail(self.object_id))[-TAIL:]
+            self.log.error("%s: %s. The end of its log:\n%s", self._log_name, error, said)
+            raise Unavailable(
+                f"The image {reference} was started, but {error}. Choose another image, or try again; the cause is at the end of its "
+                f"log: {last_line(said)}",
+                code="not-ready",
+            ) from error
+
+    async def _create(self, image: Image) -> str:
+        operator = self.extra_host_config(self) if callable(self.extra_host_config) else self.extra_host_config
+        return await self.engine.create(
+            {**operator, **self._host_config(image)},
+            image=image.reference,
+            command=[*(self.cmd or image.command), *self.get_args()],
+            name=self.object_name,
+            hostname=self.key.replace(".", "-")[:63],
+            user=f"{self._uid}:{self._uid}",
+            working_dir=str(self.inner_home),
+            environment=self.get_env(),
+            labels=self._labels("server"),
+        )
+
+    def _host_config(self, image: Image) -> dict[str, Any]:
+        memory = self.mem_limit
+        return {
+            "binds": self._binds(),
+            "network_mode": self.network_name,
+            "mem_limit": memory,
+            "memswap_limit": memory,
+            "cpu_period": CPU_PERIOD,
+            "cpu_quota": int(self.cpu_limit * CPU_PERIOD),
+            "pids_limit": self.pids_limit,
+            "group_add": [str(gid) for gid in self._host.gids],
+            "shm_size": memory // 2,  # what data loaders share; it counts as memory
+            "device_requests": self._devices(),
+            **(
+                {"read_only": True, "tmpfs": {"/tmp": f"{TMPFS},exec,size={self.tmp_size}"}}  # noqa: S108 - of the container
+                if image.read_only_root
+                else {}
+            ),
+        }
+
+    def _binds(self) -> dict[str, dict[str, str]]:
+        inner, own = self.inner_home, self.run_folder
+        binds = {
+            str(self.home): {"bind": str(inner), "mode": "rw"},
+            str(self.agent_run): {"bind": str(RUN), "mode": "ro"},
+            **{str(own / "etc" / name): {"bind": f"/etc/{name}", "mode": "ro"} for name in ACCOUNTS},
+        }
+        if self._view is not None:
+            binds[str(self._view)] = {"bind": str(inner / self.link_name), "mode": "rw", "propagation": "rslave"}
+        read_only = {folder.name for folder in self.host_folders if folder.read_only}
+        for name, place in self._host.links.items():
+            binds[str(place)] = {"bind": str(inner / name), "mode": "ro" if name in read_only else "rw"}
+        if self.examples_dir:
+            binds[str(Path(self.examples_dir).resolve())] = {"bind": str(EXAMPLES), "mode": "ro"}
+        return {**self.volume_binds, **binds}
+
+    def _devices(self) -> list[dict[str, Any]]:
+        """The GPUs of the choice, as the engine wants to be asked for them."""
+        if self.choice is None or self.choice.gpu is None:
+            return []
+        return [{"Driver": "", "Count": self.choice.gpu.count, "Capabilities": [["gpu"]], "Options": {}}]
+
+    def _labels(self, kind: str) -> dict[str, str]:
+        return {
+            "io.infn.naas.kind": kind,
+            "io.infn.naas.user": str(self.user.name),
+            "io.infn.naas.server": str(self.name),
+            "io.infn.naas.installation": self.prefix,
+        }
+
+    def get_env(self) -> dict[str, str]:
+        """The server's whole environment; nothing of the hub's own comes along."""
+        env: dict[str, str] = super().get_env()
+        env.update(self.person_env(self.inner_home, PATH))
+        env["JUPYTERHUB_ROOT_DIR"] = str(self.inner_home)
+        env["JUPYTER_RUNTIME_DIR"] = "/tmp/jupyter"  # noqa: S108 - of the container, which is the person's alone
+        env["NAAS_STORAGE_RUN"] = str(RUN)
+        if self.examples_dir:
+            env["NAAS_EXAMPLES"] = str(EXAMPLES)
+        return env
+
+    # Storage
+
+    def agent_host(self) -> SideContainer:
+        """A container of its own."""
+        return SideContainer(
+            self.engine,
+            SideSettings(
+                name=self.agent_name,
+                image=self.agent_image,
+                uid=self._uid or 0,
+                run=self.agent_run,
+                cache=self.run_folder / "cache",
+                folders=self.inner_home / self.link_name,
+                network=self.network_name,
+                memory=self.agent_memory,
+                token=self.api_token,
+                environment=self.person_env(RUN, PATH),
+                labels=self._labels("agent"),
+            ),
+        )
+
+    async def connect_folders(self, plan: StoragePlan) -> str:
+        """Start the side container; without a place for the folders it only says why."""
+        if self._no_folders and not plan.degraded:
+            plan = plan.model_copy(update={"degraded": self._no_folders[1], "code": self._no_folders[0]})
+        return await super().connect_folders(plan)
+
+    # Afterwards
+
+    async def poll(self) -> int | None:
+        """None while the server runs (or the engine does not answer), else its exit status."""
+        if not self.object_id:
+            return 0
+        try:
+            found = await self.engine.inspect(self.object_id)
+        except (NaasError, APIError) as error:
+            self.log.warning("%s: whether it runs is not known: %s", self._log_name, error)
+            return None
+        if found is None:
+            return 0
+        if not found["State"]["Running"]:
+            return int(found["State"]["ExitCode"])
+        await self.look_after_agent()
+        return None
+
+    async def _alive(self) -> bool:
+        found = await self.engine.inspect(self.object_id)
+        return found is not None and bool(found["State"]["Running"])
+
+    async def end_server(self, now: bool) -> None:
+        """End the container and take it away."""
+        await self.engine.end(self.object_name, 0 if now else self.stop_grace)
+        self.object_id = ""
+
+    async def release_storage(self) -> None:
+        """Also take away a place for folders that no agent has come to use."""
+        await super().release_storage()
+        view, self._view = self._view, None
+        if view is not None:
+            await MountsClient(Path(self.mounts_socket)).unpublish(self.key)
+
+    async def explain_end(self) -> tuple[str, str]:
+        """From what the engine keeps of the container that ended."""
+        found = await self.engine.inspect(self.object_name)
+        if found is None:
+            return await super().explain_end()
+        state = found["State"]
+        if state["OOMKilled"] and state["ExitCode"] == KILLED:
+            return (
+                "memory",
+                f"Your server used all of its {format_size(int(found['HostConfig']['Memory']))} of memory and was ended. "
+                "Files in your folders are kept; choose more memory at the next start.",
+            )
+        return self.sentence_of_end(int(state["ExitCode"]))
+
+    async def run_post_stop_hook(self) -> None:
+        """Also take the container away, which was kept to explain its end."""
+        await super().run_post_stop_hook()
+        try:
+            await self.engine.remove(self.object_name)
+        except (NaasError, APIError) as error:
+            self.log.warning("The container of %s is not taken away: %s", self._log_name, error)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a server that another run of the hub has started."""
+        super().load_state(state)
+        self._was_up = bool(self.object_id)

@@ -1,0 +1,261 @@
+"""What every kind of spawner does: choices, limits, folders, healing, draining, the hub's restart, an end without leftovers."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hub_session import HubSession, Kernel
+from served import Served
+from spawner_worlds import engines
+from waiting import wait_for
+
+pytestmark = [pytest.mark.server, pytest.mark.root, pytest.mark.fuse]
+MIB = 2**20
+
+
+@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)], scope="module")
+def running(request: pytest.FixtureRequest) -> Served:
+    served: Served = request.getfixturevalue(f"{request.param}_product")
+    return served
+
+
+@pytest.fixture
+def served(running: Served) -> Iterator[Served]:
+    """The product; everybody's server is stopped after each test."""
+    yield running
+    running.stop_all()
+
+
+def reasons(session: HubSession) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = session.server("GET", "naas/api/stop-reasons").json()["items"]
+    return items
+
+
+# Choice and limits
+
+
+def test_a_profile_reaches_the_server(served: Served) -> None:
+    alice = served.started("alice", profile="wide")
+    with alice.kernel() as kernel:
+        printed = kernel.run("import os; print(os.environ['MEM_LIMIT'], os.environ['CPU_LIMIT'], os.environ['HOME'])")
+    memory, cores, home = printed.split()
+    assert (int(memory), float(cores)) == (1024 * MIB, 2)
+    assert home.endswith("/alice")
+    bob = served.sign_in("bob")
+    answer = bob.hub("POST", "/users/bob/server", json={"user_options": {"profile": "wide"}})
+    assert answer.status_code == 400
+    assert "open to members of developers" in answer.json()["message"]
+    assert served.world.leftovers("bob") == []
+
+
+HOG = """
+import subprocess, sys
+print(subprocess.run([sys.executable, "-c", "x = bytearray(700 * 2**20); print(len(x))"]).returncode)
+"""
+
+
+def test_memory_beyond_the_profile_ends_a_program_not_the_server(served: Served) -> None:
+    if not served.world.enforces:
+        pytest.skip("processes of one machine share its memory: the profile is told to the server, not enforced")
+    alice = served.started("alice", profile="small")
+    with alice.kernel() as kernel:
+        assert kernel.run(HOG).strip() == "-9"
+        assert kernel.run("print(6 * 7)") == "42\n"
+
+
+BUSY = """
+import multiprocessing, time
+def burn(_):
+    begin, used = time.monotonic(), time.process_time()
+    while time.monotonic() - begin < 2:
+        pass
+    return time.process_time() - used
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(sum(pool.map(burn, range(2))))
+"""
+
+
+def test_cores_beyond_the_profile_are_not_given(served: Served) -> None:
+    if not served.world.enforces:
+        pytest.skip("processes of one machine share its cores: the profile is told to the server, not enforced")
+    alice = served.started("alice", profile="small")
+    with alice.kernel() as kernel:
+        assert float(kernel.run(BUSY)) < 2.6  # two processes for two seconds on one core
+
+
+# Folders
+
+
+def test_folders_are_there_when_the_server_is_ready(served: Served) -> None:
+    alice = served.sign_in("alice")
+    alice.start_server()
+    with alice.kernel() as kernel:
+        assert (
+            kernel.run("import os; print(sorted(os.listdir('cloud-storage')))")
+            == "['alice', 'scratch', 'scratch-alice']\n"
+        )
+        kernel.run("open('cloud-storage/alice/first.txt', 'w').write('kept')")
+        refused = kernel.run(
+            "try: open('cloud-storage/scratch/x', 'w')\nexcept OSError as error: print(error.strerror)\n"
+            "try: open('cloud-storage/x', 'w')\nexcept OSError as error: print(error.strerror)"
+        )
+        assert refused.split("\n")[:2] == ["Read-only file system"] * 2
+    wait_for(lambda: served.stored("alice/first.txt") == b"kept", "the file is in the store")
+
+
+WRITE = "open('cloud-storage/alice/{name}', 'wb').write(b'{letter}' * {size})"
+READ = "print(len(open('cloud-storage/alice/{name}', 'rb').read()))"
+
+
+def reads(kernel: Kernel, name: str) -> bool:
+    return kernel.run(f"try: {READ.format(name=name)}\nexcept OSError: print('away')").strip().isdigit()
+
+
+def test_a_killed_mount_program_comes_back_on_the_same_path_with_what_was_written(served: Served) -> None:
+    alice = served.started("alice")
+    with alice.kernel() as kernel:
+        kernel.run(WRITE.format(name="heal", letter="h", size=8 * MIB))
+        os.kill(engines(served.world, "alice")["alice"], signal.SIGKILL)
+        wait_for(lambda: reads(kernel, "heal"), "the same path answers", 20)
+        kernel.run(WRITE.format(name="after", letter="a", size=MIB))
+    wait_for(lambda: served.stored("alice/heal") == b"h" * 8 * MIB, "what was written before is in the store")
+    wait_for(lambda: served.stored("alice/after") == b"a" * MIB, "and what was written after")
+
+
+def test_a_killed_agent_is_started_again(served: Served) -> None:
+    alice = served.started("alice")
+    agent = served.world.agent_pid("alice")
+    with alice.kernel() as kernel:
+        kernel.run(WRITE.format(name="crash", letter="c", size=8 * MIB))
+        os.kill(agent, signal.SIGKILL)
+        wait_for(lambda: served.world.agent_pid("alice") not in (agent, 0), "another agent runs")
+        wait_for(lambda: reads(kernel, "crash"), "the folder answers again", 30)
+    alice.wait_connected()
+    wait_for(lambda: served.stored("alice/crash") == b"c" * 8 * MIB, "nothing is lost")
+
+
+def test_a_stop_waits_for_uploads(served: Served) -> None:
+    alice = served.started("alice")
+    with alice.kernel() as kernel:
+        kernel.run(WRITE.format(name="last", letter="l", size=64 * MIB))
+    alice.stop_server()
+    assert served.stored("alice/last") == b"l" * 64 * MIB
+
+
+def test_an_ordinary_folder_in_the_way_is_said_and_kept(served: Served) -> None:
+    alice = served.started("alice")
+    alice.stop_server()
+    home = served.product.data / "homes" / "alice"
+    place = home / "cloud-storage"
+    place.unlink() if place.is_symlink() else place.rmdir()
+    place.mkdir()
+    (place / "precious").write_text("mine")
+    for path in (place, place / "precious"):
+        os.chown(path, home.stat().st_uid, home.stat().st_uid)
+    try:
+        alice.start_server()
+        status = wait_for(
+            lambda: (s := alice.server("GET", "naas/api/storage").json())["state"] == "degraded" and s, "it is said"
+        )
+        assert status["code"] == "link-taken"
+        assert "cloud-storage" in status["reason"]
+        with alice.kernel() as kernel:
+            assert kernel.run("print(open('cloud-storage/precious').read())") == "mine\n"
+    finally:
+        (place / "precious").unlink()
+        place.rmdir()
+
+
+# Life of hub and server
+
+
+def test_a_restarted_hub_finds_its_servers(served: Served) -> None:
+    alice = served.started("alice", profile="small")
+    pid = served.world.server_pid("alice")
+    with alice.kernel() as kernel:
+        kernel.run("kept = 41")
+        os.kill(served.product.pid("hub"), signal.SIGKILL)
+        wait_for(lambda: served.product.status()["ready"], "the hub is back")
+        assert served.world.server_pid("alice") == pid
+        assert kernel.run("print(kept + 1)") == "42\n"
+    answer = wait_for(lambda: alice.hub("GET", "/users/alice").json().get("servers"), "the hub knows the server")
+    assert answer[""]["user_options"]["profile"] == "small"
+    alice.stop_server()
+    assert served.world.leftovers("alice") == []
+
+
+def test_a_stop_leaves_nothing(served: Served) -> None:
+    alice = served.started("alice")
+    assert served.world.leftovers("alice")
+    alice.stop_server()
+    assert served.world.leftovers("alice") == []
+
+
+def test_a_server_that_ends_by_itself_is_noticed_and_explained(served: Served) -> None:
+    alice = served.started("alice")
+    os.kill(served.world.server_pid("alice"), signal.SIGKILL)
+    wait_for(lambda: not alice.hub("GET", "/users/alice").json().get("servers"), "the hub has noticed")
+    assert served.world.leftovers("alice") == []
+    alice.start_server()
+    assert "was ended by signal 9" in reasons(alice)[0]["message"]
+
+
+# One person and another
+
+
+def test_a_server_has_no_privilege_and_no_secret_but_its_own(served: Served) -> None:
+    alice = served.started("alice")
+    secrets = {path.read_text().strip() for path in (served.product.data / "secrets").iterdir()}
+    with alice.kernel() as kernel:
+        status = dict(
+            line.split(":", 1)
+            for line in kernel.run("print(open('/proc/self/status').read())").splitlines()
+            if ":" in line
+        )
+        assert int(status["CapEff"], 16) == 0
+        assert status["NoNewPrivs"].strip() == "1"
+        assert kernel.run(
+            "import os; print(os.getuid() >= 1000, os.access('/dev/fuse', os.R_OK | os.W_OK) and 'fuse')"
+        ).startswith("True")
+        tried = kernel.run(
+            "import subprocess\nfor words in ('mount -t tmpfs x /mnt', 'unshare -m true', 'cat /etc/shadow'):\n"
+            "    print(subprocess.run(words.split(), capture_output=True).returncode != 0)"
+        )
+        assert tried.split() == ["True"] * 3
+        environment = kernel.run("import os; print(dict(os.environ))")
+    assert not [secret for secret in secrets if secret and secret in environment]
+    assert "refresh_token" not in environment.lower()
+
+
+def test_people_are_apart(served: Served) -> None:
+    alice, bob = served.started("alice"), served.started("bob")
+    data = served.product.data.resolve()
+    places = [
+        data / "homes/bob",
+        data / "servers/bob",
+        data / "run/mounts/bob/ctl",
+        data / "run/mounts/bob/s3",
+        data / "secrets",
+    ]
+    look = "import os\nfor place in {places!r}:\n    try: print(os.listdir(place))\n    except OSError: print('no')"
+    with alice.kernel() as kernel, bob.kernel() as other:
+        other.run("open('private.txt', 'w').write('mine')")
+        assert kernel.run(look.format(places=[*map(str, places), "/home/bob"])).split() == ["no"] * 6
+        assert (
+            kernel.run(
+                "import os; print('bob' in ' '.join(open(f'/proc/{p}/cmdline').read() for p in os.listdir('/proc') "
+                "if p.isdigit() and os.access(f'/proc/{p}/cmdline', os.R_OK)))"
+            )
+            == "False\n"
+        )
+        refused = kernel.run(
+            "import urllib.request, urllib.error, os\n"
+            "request = urllib.request.Request(os.environ['JUPYTERHUB_API_URL'] + '/users/bob', "
+            "headers={'Authorization': 'token ' + os.environ['JUPYTERHUB_API_TOKEN']})\n"
+            "try: print(urllib.request.urlopen(request).status)\nexcept urllib.error.HTTPError as error: print(error.code)"
+        )
+        assert int(refused) in (403, 404)

@@ -1,0 +1,89 @@
+"""The whole product with one kind of spawner, and people signed in to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine import images
+from hub_session import HubSession
+from product import Product, naas_up
+from spawner_worlds import DockerWorld, LocalWorld, World
+
+EVERYBODY = {"groups": ["users/naas"], "cores": [1]}
+PROFILES: list[dict[str, Any]] = [
+    {
+        "slug": "small",
+        "name": "Small",
+        **EVERYBODY,
+        "memory": ["512M"],
+        "environment": {"OMP_NUM_THREADS": "1"},
+        "default": True,
+    },
+    {"slug": "wide", "name": "Wide", "groups": ["developers"], "cores": [2], "memory": ["1G"]},
+]
+CONTAINER_PROFILES: list[dict[str, Any]] = [
+    {
+        "slug": "images",
+        "name": "Images",
+        **EVERYBODY,
+        "memory": ["1G", "1024T"],
+        "images": [
+            {"name": "nothing", "image": "naas-tests/not-there:1"},
+            {"name": "no server", "image": "naas-tests/no-server:1"},
+            {"name": "ends", "image": "naas-tests/ends:1"},
+            {"name": "silent", "image": "naas-tests/silent:1"},
+            {"name": "plain", "image": "naas-tests/plain:1"},
+        ],
+        "image_pattern": {"developers": r"naas-tests/[\w.-]+:[\w.-]+"},
+    },
+]
+
+
+@dataclass
+class Served:
+    """A product with one kind of spawner."""
+
+    product: Product
+    world: World
+    sessions: list[HubSession] = field(default_factory=list)
+
+    def sign_in(self, name: str) -> HubSession:
+        session = HubSession(self.product.url, name)
+        self.sessions.append(session)
+        assert session.sign_in().status_code == 200
+        return session
+
+    def started(self, name: str, **options: Any) -> HubSession:
+        """Somebody with a server whose folders are connected."""
+        session = self.sign_in(name)
+        session.start_server(**options)
+        session.wait_connected()
+        return session
+
+    def stored(self, path: str) -> bytes | None:
+        """An object in the store, as the store's own disk has it."""
+        file = self.product.data / "store" / "buckets" / path
+        return file.read_bytes() if file.is_file() else None
+
+    def stop_all(self) -> None:
+        for session in self.sessions:
+            if session.hub("GET", f"/users/{session.name}").json().get("servers"):
+                session.stop_server()
+            session.http.close()
+        self.sessions.clear()
+
+
+@contextmanager
+def serving(kind: str, folder: Path) -> Iterator[Served]:
+    """`naas up --spawner KIND` for the length of a `with` block."""
+    profiles = PROFILES
+    if kind == "docker":
+        images("lab", "agent")
+        profiles = [*PROFILES, *CONTAINER_PROFILES]
+    settings: dict[str, Any] = {"profiles": profiles, "hub": {"start_timeout": 60, "docker": {"pids_limit": 256}}}
+    with naas_up(folder, settings, options=("--spawner", kind)) as product:
+        yield Served(product, {"local": LocalWorld, "docker": DockerWorld}[kind](product))
