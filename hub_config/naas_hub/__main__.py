@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-# jsonschema then does without its checks of internationalised addresses, whose grammars take half of the hub's start to build
-sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+from naas_client.jupyter import skip_slow_import
+
+skip_slow_import()
 
 from jupyterhub.app import main  # noqa: E402 - after the line above
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 
-from naas_images.build import Builder, Built, with_parents
+from naas_images.build import Builder, Built, alone, with_parents
 from naas_images.docker import BuildFailed, check_engine
-from naas_images.recipes import CACHE, RECIPES
+from naas_images.locks import lock
+from naas_images.recipes import RECIPES
 
 USUAL = ("base", "agent", "lab", "hub")
 
@@ -30,13 +32,28 @@ def main() -> int:
         metavar="VARIANT",
         help="also build this variant of the images that have it (lab: r)",
     )
+    parser.add_argument(
+        "--lock",
+        action="store_true",
+        help="build nothing: write the images' locks anew, after a change of what they need",
+    )
+    parser.add_argument("--upgrade", action="store_true", help="like --lock, with the newest version of everything")
+    parser.add_argument(
+        "--tag", default="", help="the images' tag; without: NAAS_IMAGES_TAG, else the product's version"
+    )
     parser.add_argument("--fresh", action="store_true", help="build anew from today's Debian packages")
     given = parser.parse_args()
     if unknown := sorted(set(given.names) - set(RECIPES)):
         parser.error(f"there is no image {', '.join(unknown)}; there are {', '.join(RECIPES)}")
     try:
+        if given.lock or given.upgrade:
+            for name in given.names or RECIPES:
+                lock(RECIPES[name], upgrade=given.upgrade)
+            return 0
         check_engine()
-        _build_all(given.names or list(USUAL), given.variant, Builder(given.base, fresh=given.fresh))
+        builder = Builder(given.base, given.tag, fresh=given.fresh)
+        with alone(), contextlib.closing(builder):
+            _build_all(given.names or list(USUAL), given.variant, builder)
     except BuildFailed as error:
         print(error, file=sys.stderr)
         return 1
@@ -45,7 +62,6 @@ def main() -> int:
 
 def _build_all(names: list[str], variants: list[str], builder: Builder) -> None:
     start = time.monotonic()
-    CACHE.mkdir(parents=True, exist_ok=True)
     order = with_parents(names)
     builder.gather(order)
     for name in order:

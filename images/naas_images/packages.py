@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from naas_images.docker import BuildFailed
@@ -33,7 +34,8 @@ def digest(files: Iterable[Path], *more: str) -> str:
 
 def wheels(recipe: Recipe) -> Path:
     """Folder with all wheels of an image's lock, downloaded if they are not here yet."""
-    assert recipe.lock
+    if not recipe.lock:
+        raise ValueError(f"{recipe.name} has no Python packages of its own")
     here = CACHE / "wheels" / f"{recipe.name}-{digest([recipe.lock])[:12]}"
     if here.exists():
         return here
@@ -48,9 +50,21 @@ def wheels(recipe: Recipe) -> Path:
     argv += [f"--platform={name}" for name in _platforms()]
     with _made_whole(here) as folder:
         _pip([*argv, "--dest", str(folder), "--requirement", str(recipe.lock)])
-    for old in here.parent.glob(f"{recipe.name}-*"):
-        if old != here:
-            shutil.rmtree(old)
+    _forget_others(here, f"{recipe.name}-*")
+    return here
+
+
+def node_modules(recipe: Recipe) -> Path:
+    """Folder with the npm packages of an image's lock, fetched if they are not here yet; their install scripts do not run."""
+    files = [recipe.folder / "package.json", recipe.folder / "package-lock.json"]
+    here = CACHE / "npm" / f"{recipe.name}-{digest(files)[:12]}"
+    if here.exists():
+        return here
+    with _made_whole(here) as folder:
+        for file in files:
+            shutil.copy(file, folder)
+        _run(["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=folder)
+    _forget_others(here, f"{recipe.name}-*")
     return here
 
 
@@ -69,9 +83,7 @@ def own_wheel() -> Path:
             shutil.copy(file, target)
         with _made_whole(here) as folder:
             _pip(["wheel", "--no-deps", "--wheel-dir", str(folder), str(copy)], SOURCE_DATE_EPOCH="315532800")
-    for old in here.parent.iterdir():
-        if old != here:
-            shutil.rmtree(old)
+    _forget_others(here, "*")
     return here
 
 
@@ -96,31 +108,37 @@ def _platforms() -> list[str]:
     ]
 
 
-class _made_whole:  # noqa: N801 - a context manager
+@contextlib.contextmanager
+def _made_whole(target: Path) -> Iterator[Path]:
     """A folder that appears under its name only when the block has ended well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".", dir=target.parent))
+    try:
+        yield made
+        made.rename(target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
 
-    def __enter__(self) -> Path:
-        self._target.parent.mkdir(parents=True, exist_ok=True)
-        self._made = Path(tempfile.mkdtemp(prefix=".", dir=self._target.parent))
-        return self._made
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._made.rename(self._target)
-        else:
-            shutil.rmtree(self._made)
+def _forget_others(kept: Path, pattern: str) -> None:
+    for old in kept.parent.glob(pattern):
+        if old != kept:
+            shutil.rmtree(old)
 
 
 def _pip(argv: list[str], **environment: str) -> None:
+    _run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *argv], environment=environment)
+
+
+def _run(argv: list[str], *, cwd: Path = REPOSITORY, environment: Mapping[str, str] | None = None) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *argv],
-        env={**os.environ, **environment},
+        argv,
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     if done.returncode:
-        raise BuildFailed(f"pip {argv[0]} failed:\n" + "\n".join(done.stdout.strip().splitlines()[-10:]))
+        said = "\n".join(done.stdout.strip().splitlines()[-10:])
+        raise BuildFailed(f"{' '.join(argv[:4])} ... failed:\n{said}")

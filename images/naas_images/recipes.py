@@ -8,6 +8,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGES = REPOSITORY / "images"
 CACHE = REPOSITORY / ".cache" / "images"
+SBOMS = REPOSITORY / "dist" / "images"
 
 PYTHON = "3.11"
 """Of Debian 12; the locks are made for it."""
@@ -47,7 +48,7 @@ RECIPES = {
         Recipe("base", None),
         Recipe("agent", "base", ("laptop",)),
         Recipe("lab", "base", ("lab",), ("r",)),
-        Recipe("hub", "base", ("hub", "gateway")),
+        Recipe("hub", "base", ("hub", "docker", "gateway")),
         Recipe("ml", "lab"),
         Recipe("community", "lab"),
         Recipe("matlab", "lab"),

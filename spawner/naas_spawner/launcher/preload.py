@@ -13,7 +13,7 @@ import site
 import sys
 from pathlib import Path
 
-from naas_client.jupyter import before_import
+from naas_client.jupyter import before_server_import
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ OWN = ("naas_server", "naas_server.extension", AGENT)
 
 def preload() -> None:
     """Import, then move all objects out of the garbage collector's sight, so that children share the memory."""
-    before_import()
+    before_server_import()
     # People's processes must not look for modules where the launcher was started or in its owner's home.
     private = {"", str(Path.cwd()), site.getusersitepackages()}
     sys.path[:] = [path for path in sys.path if path not in private]
