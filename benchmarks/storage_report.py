@@ -131,12 +131,12 @@ def write_docs(report: str, results: Results, docs: Path = DOCS) -> None:
     results.plot(docs / "images" / "storage-speed.svg")
 
 
-def machine() -> str:
-    """The machine without its name: client and store share it."""
+def machine(parts: str = "client and store on one machine") -> str:
+    """The machine without its name, and who shares it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     load = os.getloadavg()[1]
     kernel = ".".join(platform.release().split(".")[:2])
-    return f"{os.cpu_count()} cores, {memory:.0f} GB, Linux {kernel}, client and store on one machine, load {load:.0f}"
+    return f"{os.cpu_count()} cores, {memory:.0f} GB, Linux {kernel}, {parts}, load {load:.0f}"
 
 
 def _today() -> str:

@@ -19,6 +19,11 @@ from served import Served, serving
 from storage_world import REPOSITORY
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of containers come last: the images are built meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("docker") is not None)
+
+
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The whole product, running; shared, so a test leaves nobody's server in a state that others do not expect."""

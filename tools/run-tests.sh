@@ -5,6 +5,11 @@
 set -uo pipefail
 most=5
 
+# Docker engine and container images take minutes: they begin now, and the tests that need them come last.
+exec {engine}> >(exec python tests/support/engine.py)
+builder=$!
+trap 'exec {engine}>&-; wait "$builder"' EXIT
+
 pytest "$@"
 code=$?
 [ "$code" -eq 1 ] || exit "$code"

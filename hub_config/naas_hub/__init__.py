@@ -23,4 +23,6 @@ def configure(c: Any, path: str | Path | None = None) -> None:
     """
     from naas_hub import configuration  # JupyterHub is imported only where a hub is configured
 
-    configuration.apply(c, configuration.site_settings(path))
+    settings = configuration.site_settings(path)
+    configuration.apply(c, settings)
+    configuration.begin_downloads(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,23 @@ def _containers(ours: Any, docker: DockerSection) -> None:
     ours.agent_memory = docker.agent_memory
     ours.pids_limit = docker.pids_limit
     ours.tmp_size = docker.tmp_size
+
+
+_downloads: set[asyncio.Task[None]] = set()
+"""The event loop itself keeps only weak references to tasks."""
+
+
+def begin_downloads(settings: SiteSettings) -> None:
+    """In a hub that is starting, download the images of all profiles that are not here; nobody waits for it."""
+    if settings.hub.spawner != "docker":
+        return
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return  # the settings are only looked at
+    from naas_spawner.docker.images import pull_all
+
+    named = {image.image for profile in settings.profiles for image in profile.images if image.image}
+    task = loop.create_task(pull_all({*named, settings.hub.docker.image, settings.hub.docker.agent_image}))
+    _downloads.add(task)
+    task.add_done_callback(_downloads.discard)

@@ -8,6 +8,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -46,6 +47,16 @@ def engine() -> None:
         assert process.poll() is None, log.read_text()[-2000:]
 
 
+def main() -> None:
+    """Start the engine and build the images beside a test run; the engine ends when standard input does."""
+    try:
+        engine()
+        images("base", "agent", "lab", "hub")
+    except AssertionError as error:
+        print(error, file=sys.stderr)  # the tests that need them say it, too
+    sys.stdin.read()
+
+
 @functools.cache
 def images(*names: str) -> None:
     """Have images of this checkout; what is unchanged is not built again."""
@@ -53,3 +64,7 @@ def images(*names: str) -> None:
     argv = [str(REPOSITORY / "images" / "build.sh"), *names]
     built = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=BUILD_LIMIT)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+
+
+if __name__ == "__main__":
+    main()

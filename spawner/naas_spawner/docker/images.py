@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from docker import APIClient
 from docker.errors import APIError, NotFound
-from docker.utils import parse_repository_tag
+from docker.tls import TLSConfig
+from docker.utils import kwargs_from_env, parse_repository_tag
+from naas_client.errors import NaasError
 from naas_client.sizes import format_size
 
 from naas_spawner.docker.engine import NO_SPACE, Engine, explain, no_image
@@ -24,6 +29,8 @@ PLAIN_START = ("jupyterhub-singleuser",)
 SAY_EVERY = 0.5
 """Seconds between two words about a download."""
 
+log = logging.getLogger(__name__)
+
 Say = Callable[[str], None]
 
 
@@ -34,6 +41,32 @@ class Image:
     reference: str
     command: tuple[str, ...]
     read_only_root: bool
+
+
+@functools.cache
+def shared(tls: tuple[tuple[str, Any], ...] = (), **client: Any) -> tuple[Engine, Images]:
+    """The engine that a client's settings lead to, and its images: one for all who use the same.
+
+    Parameters: those of `docker.tls.TLSConfig` as pairs, and of `docker.APIClient`, above what the environment says (``DOCKER_HOST``
+    and its like).
+    """
+
+    def connect() -> APIClient:
+        secured = {"tls": TLSConfig(**dict(tls))} if tls else {}
+        return APIClient(**{"version": "auto", **kwargs_from_env(), **secured, **client})
+
+    engine = Engine(connect)
+    return engine, Images(engine)
+
+
+async def pull_all(references: Iterable[str]) -> None:
+    """Have images here before somebody needs them, one after the other; what cannot be had is said in the log."""
+    images = shared()[1]
+    for reference in sorted(set(references)):
+        try:
+            await images.ready(reference, lambda _: None)
+        except NaasError as error:
+            log.warning("%s", error.message)
 
 
 class Images:

@@ -7,9 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
-import docker
 from docker.errors import APIError
-from docker.utils import kwargs_from_env
 from dockerspawner import DockerSpawner
 from jupyterhub.traitlets import ByteSpecification
 from naas_client.errors import InvalidInput, NaasError, Unavailable
@@ -22,7 +20,7 @@ from traitlets import Integer, Unicode, default
 
 from naas_spawner import phases
 from naas_spawner.docker.engine import TMPFS, Engine, explain, no_server
-from naas_spawner.docker.images import Image, Images
+from naas_spawner.docker.images import Image, Images, shared
 from naas_spawner.docker.side import RUN, SideContainer, SideSettings
 from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
 from naas_spawner.phases import Phase, Progress
@@ -87,8 +85,6 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         """,
     ).tag(config=True)
 
-    _engines: ClassVar[dict[str, tuple[Engine, Images]]] = {}
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._site_image = self.image
@@ -122,14 +118,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         return self._shared_engine()[0]
 
     def _shared_engine(self) -> tuple[Engine, Images]:
-        given = {"version": "auto", **kwargs_from_env(), **self.client_kwargs}
-        key = repr(sorted(given.items()))
-        if key not in self._engines:
-            if self.tls_config:
-                given["tls"] = docker.tls.TLSConfig(**self.tls_config)
-            engine = Engine(lambda: docker.APIClient(**given))
-            self._engines[key] = (engine, Images(engine))
-        return self._engines[key]
+        return shared(tuple(sorted(self.tls_config.items())), **self.client_kwargs)
 
     async def docker(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """DockerSpawner's own calls go the same way."""

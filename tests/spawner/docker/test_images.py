@@ -102,3 +102,9 @@ def test_a_forged_choice_starts_nothing(containers: Served, options: dict[str, A
 def test_groups_without_a_pattern_have_no_images_of_their_own(containers: Served) -> None:
     bob = containers.sign_in("bob")
     assert "may not start images of their own" in refusal(bob, profile="images", custom_image="naas-tests/plain:1")
+
+
+def test_the_hub_looks_for_its_images_when_it_starts(docker_product: Served) -> None:
+    """Those that cannot be had are named in its log; the others are here."""
+    log = (docker_product.product.data / "logs" / "hub.log").read_text()
+    assert "naas-tests/not-there:1 is not on this machine and cannot be downloaded" in log

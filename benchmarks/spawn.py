@@ -1,17 +1,22 @@
-"""From POST spawn to an answer of /lab: ours beside a plain JupyterHub, in one run on one machine.
+"""From POST spawn to an answer of /lab: ours beside a plain JupyterHub, as processes and in containers, in one run on one machine.
 
-    python benchmarks/start.py [--runs 5] [--together 30] [--plain-together 10]
+    python benchmarks/spawn.py [--runs 5] [--together 30] [--plain-together 10] [--containers] [--docs]
 
 All hubs are real and spoken to through their proxy. Runs alternate, so that a busy moment of the machine hits all alike.
 
 - plain: JupyterHub with SimpleLocalProcessSpawner. - ours: the same hub with our spawner and launcher, without storage.
-- product: the whole product as `naas up` runs it, alice signed in through IAM; `product, folders`: until all her folders are
-  listed and read as well.
+- plain, containers: the same with DockerSpawner and `jupyterhub-singleuser`. - ours, containers: with NaasDockerSpawner, without storage
+  but with the side container; both start our image `lab`.
+- product (in containers, too): the whole of `naas up`, alice signed in through IAM; `…, folders`: until all her folders are listed and
+  read as well.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import datetime as dt
+import importlib.metadata
 import json
 import os
 import statistics
@@ -26,18 +31,25 @@ from pathlib import Path
 from typing import Any
 
 import click
+import docker
 import httpx
+from naas_local.containers import Engine
 from naas_local.parts import PartSpec, RunningPart, running
-from naas_local.ports import free_port
+from naas_local.ports import LOOPBACK, free_port
 from naas_local.view import private_namespace
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.append(str(REPOSITORY / "tests" / "support"))
+from engine import images  # noqa: E402
 from hub_session import HubSession  # noqa: E402
 from product import naas_up  # noqa: E402
+from spawner_worlds import descendants  # noqa: E402
+from storage_report import machine  # noqa: E402
 
 PROXY = REPOSITORY / "local_cloud" / "node_modules" / ".bin" / "configurable-http-proxy"
 LIMIT = 300.0
+DOCS = REPOSITORY / "docs"
+BEGIN, END = "<!-- begin of the table: benchmarks/spawn.py --containers --docs -->", "<!-- end of the table -->"
 POLL = 0.05
 
 CONFIG = """
@@ -51,7 +63,7 @@ c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
 c.JupyterHub.services = [{"name": "bench", "api_token": settings["token"]}]
 c.JupyterHub.load_roles = [{"name": "bench", "services": ["bench"],
-    "scopes": ["admin:users", "admin:servers", "access:servers"]}]
+    "scopes": ["admin:users", "admin:servers", "access:servers", "admin:server_state"]}]
 c.JupyterHub.load_groups = {"users/naas": {"users": settings["people"]}}
 """
 
@@ -69,7 +81,7 @@ class Hub:
         begin = time.perf_counter()
         answer = self.http.post(f"/hub/api/users/{person}/server", json={})
         assert answer.status_code in {201, 202}, answer.text
-        while not (server := self._server(person)) or not server["ready"]:
+        while not (server := self.server(person)) or not server["ready"]:
             assert server, f"{person}'s server could not start; see the log of the hub"
             assert time.perf_counter() < begin + LIMIT, f"{person}'s server was not ready within {LIMIT:.0f} s"
             time.sleep(POLL)
@@ -79,10 +91,11 @@ class Hub:
 
     def stop(self, person: str) -> None:
         self.http.delete(f"/hub/api/users/{person}/server")
-        while self._server(person):
+        while self.server(person):
             time.sleep(POLL)
 
-    def _server(self, person: str) -> dict[str, Any] | None:
+    def server(self, person: str) -> dict[str, Any] | None:
+        """What the hub says of a server; None without one."""
         server: dict[str, Any] | None = self.http.get(f"/hub/api/users/{person}").json()["servers"].get("")
         return server
 
@@ -100,12 +113,12 @@ class Hub:
 
 @contextlib.contextmanager
 def running_hub(
-    name: str, folder: Path, people: list[str], hub: dict[str, Any], spawner: dict[str, Any]
+    name: str, folder: Path, people: list[str], hub: dict[str, Any], spawner: dict[str, Any], host: str = LOOPBACK
 ) -> Iterator[Hub]:
     folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     public, api, port = free_port(), free_port(), free_port()
     token, proxy_token = uuid.uuid4().hex, uuid.uuid4().hex
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://{host}:{port}"
     (folder / "config.py").write_text(CONFIG)
     settings = {
         "token": token,
@@ -169,10 +182,53 @@ def launcher(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running_product(folder: Path) -> Iterator[HubSession]:
+def container_hubs(base: Path, people: list[str]) -> Iterator[list[Hub]]:
+    """A plain DockerSpawner and ours, in one network, with one image."""
+    images("lab", "agent")
+    version = importlib.metadata.version("jupyterhub-naas")
+    network = f"naas-bench-{os.getpid()}"
+    engine = Engine()
+    host = engine.network(network)
+    lab = f"naas/lab:{version}"
+    shared = {"image": lab, "network_name": network, "default_url": "/lab", "mem_limit": "2G", "cpu_limit": 1}
+    ours = {**shared, "prefix": network, "agent_image": f"naas/agent:{version}", "data_dir": str(base / "containers")}
+    (base / "containers").mkdir(mode=0o711)
+    plain = {**shared, "prefix": f"{network}-plain", "remove": True, "cmd": ["jupyterhub-singleuser"]}
+    plain["extra_create_kwargs"] = {"user": "20000:20000", "environment": {"HOME": "/tmp"}}
+    try:
+        with (
+            running_hub(
+                "ours, containers",
+                base / "ours-c",
+                people,
+                {"spawner_class": "naas-docker"},
+                {**ours, "mounts_socket": ""},
+                host,
+            ) as first,
+            running_hub(
+                "plain, containers", base / "plain-c", people, {"spawner_class": "docker"}, plain, host
+            ) as second,
+        ):
+            yield [first, second]
+    finally:
+        engine.end(network)
+
+
+def idle_memory(hub: Hub, person: str) -> float:
+    """MiB of an idle server without its mount agent; a page that n processes share counts as one nth for each (proc(5), Pss)."""
+    hub.start(person)
+    state = (hub.server(person) or {})["state"]
+    pid = state.get("pid") or docker.from_env().containers.get(state["object_id"]).attrs["State"]["Pid"]
+    rollups = [Path(f"/proc/{one}/smaps_rollup").read_text() for one in descendants(pid)]
+    hub.stop(person)
+    return sum(int(text.split("Pss:")[1].split()[0]) for text in rollups) / 1024
+
+
+@contextlib.contextmanager
+def running_product(folder: Path, *options: str) -> Iterator[HubSession]:
     """alice, signed in to the whole product; her bucket and home exist, as on every day but the first."""
     folder.mkdir(mode=0o711)
-    with naas_up(folder) as product, HubSession(product.url, "alice") as alice:
+    with naas_up(folder, options=options) as product, HubSession(product.url, "alice") as alice:
         alice.sign_in()
         alice.start_server()
         alice.wait_connected()
@@ -207,9 +263,11 @@ def scratch(keep: bool) -> Iterator[str]:
 @click.option("--runs", default=5, show_default=True, help="starts of one person, one after the other")
 @click.option("--together", default=30, show_default=True, help="starts at once on ours")
 @click.option("--plain-together", default=10, show_default=True, help="starts at once on the plain hub; 0: none")
+@click.option("--containers", is_flag=True, help="also servers in containers (root, Docker)")
+@click.option("--docs", is_flag=True, help="write table and plot into docs/explanation/start-speed.md")
 @click.option("--keep", is_flag=True, help="keep data and logs, and say where")
-def main(runs: int, together: int, plain_together: int, keep: bool) -> None:
-    """Print one JSON document with seconds, rates and the ratio."""
+def main(runs: int, together: int, plain_together: int, containers: bool, docs: bool, keep: bool) -> None:
+    """Print one JSON document with seconds, rates, memory and ratios."""
     people = [f"person-{number}" for number in range(max(together, plain_together, 1))]
     with scratch(keep) as name, contextlib.ExitStack() as stack:
         base = Path(name)
@@ -225,27 +283,81 @@ def main(runs: int, together: int, plain_together: int, keep: bool) -> None:
                 "plain", base / "plain", people, {"spawner_class": "simple"}, {**arguments, "default_url": "/lab"}
             )
         )
-        alice = stack.enter_context(running_product(base / "product"))
-        seconds: dict[str, list[float]] = {"ours": [], "plain": [], "product": [], "product, folders": []}
+        hubs = [ours, plain]
+        products = {"product": stack.enter_context(running_product(base / "product"))}
+        if containers:
+            hubs += stack.enter_context(container_hubs(base, people))
+            options = ("--spawner", "docker")
+            products["product, containers"] = stack.enter_context(running_product(base / "product-c", *options))
+        for hub in hubs:  # the first start of all pays for reading programs and images from the disk
+            hub.start(people[0])
+            hub.stop(people[0])
+        seconds: dict[str, list[float]] = collections.defaultdict(list)
         for _ in range(runs):
-            answered, connected = product_start(alice)
-            seconds["product"].append(answered)
-            seconds["product, folders"].append(connected)
-            for hub in (ours, plain):
+            for kind, alice in products.items():
+                answered, connected = product_start(alice)
+                seconds[kind].append(answered)
+                seconds[f"{kind}, folders"].append(connected)
+            for hub in hubs:
                 seconds[hub.name].append(hub.start(people[0]))
                 hub.stop(people[0])
-        medians = {hub: statistics.median(values) for hub, values in seconds.items()}
-        result = {
-            "start_seconds": {hub: [round(value, 2) for value in values] for hub, values in seconds.items()},
-            "median_seconds": {hub: round(value, 2) for hub, value in medians.items()},
-            "ratio_to_plain": {hub: round(value / medians["plain"], 3) for hub, value in medians.items()},
-            "together_per_second": {
-                f"ours, {together}": round(ours.together(together), 2),
-                **({f"plain, {plain_together}": round(plain.together(plain_together), 2)} if plain_together else {}),
-            },
+        memory = {hub.name: round(idle_memory(hub, people[0])) for hub in hubs}
+        rates = {}
+        for hub in hubs:
+            if number := together if hub is ours else plain_together:
+                rates[hub.name] = [number, round(hub.together(number), 2)]
+        medians = {kind: statistics.median(values) for kind, values in seconds.items()}
+        result: dict[str, Any] = {
+            "start_seconds": {kind: [round(value, 2) for value in values] for kind, values in seconds.items()},
+            "median_seconds": {kind: round(value, 2) for kind, value in medians.items()},
+            "ratio_to_plain": {kind: round(value / medians[_plain(kind)], 3) for kind, value in medians.items()},
+            "together_per_second": rates,
+            "idle_memory_mib": memory,
             "load": [round(value, 1) for value in os.getloadavg()],
         }
     print(json.dumps(result, indent=2))
+    if docs:
+        write_docs(result)
+
+
+def _plain(kind: str) -> str:
+    """What somebody would take instead."""
+    return "plain, containers" if "containers" in kind else "plain"
+
+
+def write_docs(result: dict[str, Any], docs: Path = DOCS) -> None:
+    """Put table and plot into the documentation."""
+    lines = [f"{dt.datetime.now(dt.UTC).date().isoformat()}, {machine('all on one machine')}.", ""]
+    lines += ["| | seconds, median | of plain | starts/s, so many at once | MiB idle |", "|---|---:|---:|---:|---:|"]
+    for kind, value in result["median_seconds"].items():
+        number, rate = result["together_per_second"].get(kind, ("", ""))
+        together = f"{rate} ({number})" if number else ""
+        memory = result["idle_memory_mib"].get(kind, "")
+        lines.append(f"| {kind} | {value} | {result['ratio_to_plain'][kind]:.0%} | {together} | {memory} |")
+    page = docs / "explanation" / "start-speed.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{rest.partition(END)[2]}")
+    _plot(result["start_seconds"], docs / "images" / "start-speed.svg")
+
+
+def _plot(seconds: dict[str, list[float]], file: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    mpl.rcParams["svg.hashsalt"] = "naas"  # the same numbers give the same file
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(9, 0.5 * len(seconds) + 1.2), layout="constrained")
+    kinds = list(seconds)
+    colours = ["#b0b7c3" if kind.startswith("plain") else "#1565c0" for kind in kinds]
+    axes.barh(kinds, [statistics.median(seconds[kind]) for kind in kinds], color=colours)
+    for row, kind in enumerate(kinds):
+        axes.plot(seconds[kind], [row] * len(seconds[kind]), "|", color="#333333")
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds from POST to an answer of /lab (bar: median; marks: each start)")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, metadata={"Date": None})
+    pyplot.close(figure)
 
 
 if __name__ == "__main__":
