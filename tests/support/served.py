@@ -58,9 +58,9 @@ class Served:
         return session
 
     def started(self, name: str, **options: Any) -> HubSession:
-        """Somebody with a server whose folders are connected."""
+        """Somebody with a server (of the profile `small`, if nothing is said) whose folders are connected."""
         session = self.sign_in(name)
-        session.start_server(**options)
+        session.start_server(**(options or {"profile": "small"}))
         session.wait_connected()
         return session
 
