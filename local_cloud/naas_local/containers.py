@@ -7,7 +7,7 @@ the servers of this installation, then their side containers (which send what is
 from __future__ import annotations
 
 import argparse
-import contextlib
+import logging
 import signal
 import subprocess
 import sys
@@ -19,19 +19,19 @@ from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
+from naas_client import labels
 from naas_client.errors import Unavailable
 from naas_client.logs import configure
 from naas_client.sockets import listen
 from requests.exceptions import RequestException
 
-LABEL = "io.infn.naas.installation"
-KIND = "io.infn.naas.kind"
 LINK_LOCAL = "169.254.0.0/16"
 """Where a cloud tells a machine its secrets (RFC 3927; 169.254.169.254): nothing for people's containers."""
 
+log = logging.getLogger(__name__)
+
 SERVER_GRACE, AGENT_GRACE = 10, 60
 """Seconds to end by oneself; an agent sends files meanwhile."""
-ENDING_AT_ONCE = 16
 
 
 class Engine:
@@ -56,7 +56,7 @@ class Engine:
             found = self.client.networks.create(
                 name,
                 driver="bridge",
-                labels={LABEL: name},
+                labels={labels.INSTALLATION: name},
                 # Containers reach this machine and the world, never each other.
                 options={"com.docker.network.bridge.enable_icc": "false"},
             )
@@ -77,22 +77,31 @@ class Engine:
     def end(self, installation: str) -> None:
         """Servers first, so that nobody writes any more, then agents, then their network."""
         for kind, grace in (("server", SERVER_GRACE), ("agent", AGENT_GRACE)):
-            found = self.client.containers.list(
-                all=True, filters={"label": [f"{LABEL}={installation}", f"{KIND}={kind}"]}
-            )
-            with ThreadPoolExecutor(ENDING_AT_ONCE) as threads:
-                list(threads.map(lambda container, grace=grace: _end(container, grace), found))
-        with contextlib.suppress(NotFound, APIError):
+            wanted = [f"{labels.INSTALLATION}={installation}", f"{labels.KIND}={kind}"]
+            found = self.client.containers.list(all=True, ignore_removed=True, filters={"label": wanted})
+            with ThreadPoolExecutor(
+                max(1, len(found))
+            ) as threads:  # each waits for one container, and all end together
+                for container in found:
+                    threads.submit(_end, container, grace)
+        try:
             network = self.client.networks.get(installation)
-            interface = _interface(network.attrs)
             network.remove()
-            _ip("rule", "del", "iif", interface, "to", LINK_LOCAL, "prohibit")
+            _ip("rule", "del", "iif", _interface(network.attrs), "to", LINK_LOCAL, "prohibit")
+        except NotFound:
+            return
+        except APIError as error:
+            log.warning("the network %s is still in use: %s", installation, error)
 
 
 def _end(container: Any, grace: int) -> None:
-    with contextlib.suppress(NotFound, APIError):
+    try:
         container.stop(timeout=grace)
         container.remove(v=True, force=True)
+    except NotFound:
+        return
+    except (DockerException, RequestException) as error:
+        log.warning("%s is not taken away: %s", container.name, error)
 
 
 def _interface(network: dict[str, Any]) -> str:
@@ -100,16 +109,23 @@ def _interface(network: dict[str, Any]) -> str:
 
 
 def _forbid_link_local(interface: str) -> None:
-    rules = _ip("rule", "show")
-    if f"iif {interface} " not in rules:
+    """Raises Unavailable when the kernel does not take the rule: without it, containers could read the machine's cloud secrets."""
+    rule = f"iif {interface} "
+    if rule not in _ip("rule", "show"):
         _ip("rule", "add", "iif", interface, "to", LINK_LOCAL, "prohibit")
+    if rule not in _ip("rule", "show"):
+        raise Unavailable(
+            f"Containers cannot be kept from {LINK_LOCAL}, where clouds tell machines their secrets: `ip rule add` is refused. "
+            "Start with --spawner local, or on a machine where root may change its routes.",
+            code="no-ip-rule",
+        )
 
 
 def _ip(*words: str) -> str:
     try:
         return subprocess.run(["ip", *words], check=False, capture_output=True, text=True, timeout=10).stdout
-    except OSError as error:
-        raise Unavailable("`ip` is not installed. Install it: `apt-get install iproute2`.", code="no-ip") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable("`ip` is missing or hangs. Install it: `apt-get install iproute2`.", code="no-ip") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -128,12 +128,15 @@ class DataFolder:
         write_private(self.root / STORE, chosen)
         return chosen
 
-    def choose_spawner(self, wanted: str | None) -> str:
-        """Where servers run: ``wanted``, else as last time, else as processes; remembered."""
+    @property
+    def spawner(self) -> str:
+        """Where servers ran last time: "local" (also before the first start) or "docker"."""
         file = self.root / SPAWNER
-        chosen = wanted or (file.read_text().strip() if file.exists() else "local")
-        write_private(file, chosen)
-        return chosen
+        return file.read_text().strip() if file.exists() else "local"
+
+    def remember_spawner(self, chosen: str) -> None:
+        """For the next start."""
+        write_private(self.root / SPAWNER, chosen)
 
     def secret(self, name: str) -> Path:
         """The file of a secret, generated on first use."""

@@ -43,6 +43,7 @@ CEPH_SHARE = 4
 CHOSEN_HERE = {
     "gateway": ("url", "hub_api_url"),
     "hub": ("bind_url", "hub_bind_url", "hub_connect_url", "proxy_api_url", "proxy_token_file", "data_dir"),
+    "hub.docker": ("prefix", "network"),
 }
 """Keys of ``naas.yaml`` that follow from ``--port`` and ``--data``: another value would leave parts looking for each other."""
 
@@ -71,10 +72,20 @@ class Product:
         self.ports = data.choose_ports((*PORTS, *CEPH_PORTS) if self.object_store == "ceph" else PORTS, port)
         self.url = f"http://{LOOPBACK}:{self.ports['public']}"
         self.as_root = os.geteuid() == 0
-        self.spawner = self.data.choose_spawner(spawner or (self.given.get("hub") or {}).get("spawner"))
+        self.spawner = self._choose_spawner(spawner, str(config))
         self.inner_host = self._container_network() if self.spawner == "docker" else LOOPBACK
         """Where servers reach hub, gateway and store."""
+        self.data.remember_spawner(self.spawner)
         self.host_folders = _host_folders(self.given, data.root, str(config))
+
+    def _choose_spawner(self, wanted: str | None, source: str) -> str:
+        given = _section(self.given, "hub").get("spawner")
+        if wanted and given and wanted != given:
+            raise InvalidInput(
+                f"{source}: hub.spawner is {given}. Remove it there, or leave out --spawner {wanted}.",
+                code="bad-settings",
+            )
+        return wanted or given or self.data.spawner
 
     def _choose_store(self, wanted: str | None) -> str:
         """ "embedded", "ceph", or empty for the operator's own."""
@@ -267,7 +278,7 @@ class Product:
     def _containers(self) -> PartSpec:
         arguments = ("--installation", self.installation, "--socket", str(self.data.containers_socket))
         return self._python(
-            "containers", "naas_local.containers", self.data.containers_socket, *arguments, stop_limit=90
+            "containers", "naas_local.containers", self.data.containers_socket, *arguments, stop_limit=120
         )
 
     def _container_settings(self) -> dict[str, Any]:
@@ -323,9 +334,17 @@ def _host_folders(given: dict[str, Any], data: Path, source: str) -> list[HostFo
     return folders
 
 
+def _section(given: dict[str, Any], path: str) -> dict[str, Any]:
+    """What the operator set below a dotted path; empty when that is nothing, or no section at all (which is refused later)."""
+    for step in path.split("."):
+        below = given.get(step)
+        given = below if isinstance(below, dict) else {}
+    return given
+
+
 def _refuse_chosen(given: dict[str, Any], source: str) -> None:
     keys = [
-        f"{section}.{key}" for section, own in CHOSEN_HERE.items() for key in own if key in (given.get(section) or {})
+        f"{section}.{key}" for section, own in CHOSEN_HERE.items() for key in own if key in _section(given, section)
     ]
     iam = given.get("iam") or {}
     orphans = [] if "issuer" in iam else [f"iam.{key}" for key in OF_A_REAL_IAM if key in iam]

@@ -76,6 +76,9 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
     async def place(self) -> None:
         """Also give the server a port."""
         await super().place()
+        if (await self._launcher.poll("server", self.key)).running:
+            # Left over by a hub that ended in the middle of a start: its token is not valid any more.
+            await self._launcher.stop("server", self.key, self.stop_grace)
         self.port = random_port()
 
     def make_place(self, opened: list[HostFolder]) -> None:
@@ -87,9 +90,6 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
         """Fork the server and wait until it answers."""
         self.tell_of_place(progress)
         progress.begin(phases.SERVER)
-        if (await self._launcher.poll("server", self.key)).running:
-            # Left over by a hub that ended in the middle of a start: its token is not valid any more.
-            await self._launcher.stop("server", self.key, self.stop_grace)
         host: dict[str, Any] = {
             "groups": self._host.gids,
             "links": {name: str(path) for name, path in self._host.links.items()},

@@ -24,6 +24,9 @@ from naas_spawner.uids import Uids, make_folder
 LINK = "cloud-storage"
 """Where people find their folders in their home."""
 
+MEND_EVERY = 30.0
+"""Seconds between two tries to start an agent again that has gone; the first is at once."""
+
 TAIL = 2000
 """Bytes of a server's log that an error may quote."""
 
@@ -86,7 +89,7 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         self._uid: int | None = None
         self._host = HostPlaces()
         self._agent: Agent | None = None
-        self._mending: asyncio.Task[None] | None = None
+        self._next_mend = 0.0
 
     # Names and places
 
@@ -205,30 +208,33 @@ class NaasMachineSpawner(NaasSpawnerMixin):
 
     async def look_after_agent(self) -> None:
         """Start an agent again that has gone while its server runs; its cache is where it was, so nothing is lost."""
-        if self._agent is None or not self._was_up or (self._mending is not None and not self._mending.done()):
+        loop = asyncio.get_running_loop()
+        if self._agent is None or not self._may_mend or loop.time() < self._next_mend:
             return
         try:
-            if await self._agent.alive():
-                return
+            alive = await self._agent.alive()
         except NaasError:
             return  # launcher or engine is away, and says nothing of the agent
+        if alive or not self._may_mend:
+            return
         self.log.warning("%s: the mount agent is gone and is started again", self._log_name)
-        self._mending = asyncio.create_task(self._mend())
+        self._next_mend = loop.time() + MEND_EVERY
+        self._storage = asyncio.create_task(self._mend())  # a stop gives it up, as it does with the start's
+
+    @property
+    def _may_mend(self) -> bool:
+        """The server is up, nobody stops it, and nothing of its storage is being started."""
+        return self._was_up and (self._storage is None or self._storage.done())
 
     async def _mend(self) -> None:
         try:
-            trouble = await self.connect_folders(await self.prepare_storage())
+            plan = await self.prepare_storage()
+            # an agent with a plan that mounts nothing would stay so; better none, and another try
+            trouble = plan.degraded or await self.connect_folders(plan)
         except NaasError as error:
             trouble = error.message
         if trouble:
             self.log.warning("%s: the folders are not back: %s", self._log_name, trouble)
-
-    async def stop(self, now: bool = False) -> None:
-        """An agent that is just being started again is not waited for."""
-        if self._mending is not None and not self._mending.done():
-            self._mending.cancel()
-            await asyncio.wait({self._mending})
-        await super().stop(now)
 
     async def drain(self, limit: float) -> None:
         """Wait for uploads; what is left over is kept and said."""

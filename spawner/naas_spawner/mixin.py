@@ -377,16 +377,23 @@ class NaasSpawnerMixin(GpuLeases):
         await self.release_storage()
 
     async def run_post_stop_hook(self) -> None:
-        """After every end, also one that nobody asked for: GPUs and storage are let go, and the person learns why."""
+        """After every end, also one that nobody asked for: what is left is ended, GPUs and storage are let go, the person learns why."""
         was_up, self._was_up = self._was_up, False
         await self._give_up_storage()
-        await self.return_gpus()
+        try:
+            why = await self.explain_end() if was_up else None
+            await self.end_server(now=True)
+            await self.return_gpus()
+        except NaasError as error:
+            # its GPUs stay its own until the gateway finds that the hub has no such server, and the next start ends it
+            why = await NaasSpawnerMixin.explain_end(self) if was_up else None
+            self.log.warning("Whether %s has ended is not known: %s", self._log_name, error.message)
         try:
             await self.release_storage()
         except NaasError as error:
             self.log.warning("The storage of %s is not let go: %s", self._log_name, error.message)
-        if was_up:
-            await self.add_reason(*await self.explain_end())
+        if why is not None:
+            await self.add_reason(*why)
         if (result := super().run_post_stop_hook()) is not None:
             await result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -165,9 +166,9 @@ def test_an_ordinary_folder_in_the_way_is_said_and_kept(served: Served) -> None:
         assert "cloud-storage" in status["reason"]
         with alice.kernel() as kernel:
             assert kernel.run("print(open('cloud-storage/precious').read())") == "mine\n"
+            kernel.run("open('cloud-storage/more', 'w').write('theirs still')")
     finally:
-        (place / "precious").unlink()
-        place.rmdir()
+        shutil.rmtree(place)
 
 
 # Life of hub and server
@@ -218,9 +219,9 @@ def test_a_server_has_no_privilege_and_no_secret_but_its_own(served: Served) -> 
         )
         assert int(status["CapEff"], 16) == 0
         assert status["NoNewPrivs"].strip() == "1"
-        assert kernel.run(
-            "import os; print(os.getuid() >= 1000, os.access('/dev/fuse', os.R_OK | os.W_OK) and 'fuse')"
-        ).startswith("True")
+        assert kernel.run("import os; print(os.getuid() >= 1000)") == "True\n"
+        if served.world.enforces:  # a machine's own processes see its devices; opening one gives no right to mount
+            assert kernel.run("import os; print(os.path.lexists('/dev/fuse'))") == "False\n"
         tried = kernel.run(
             "import subprocess\nfor words in ('mount -t tmpfs x /mnt', 'unshare -m true', 'cat /etc/shadow'):\n"
             "    print(subprocess.run(words.split(), capture_output=True).returncode != 0)"

@@ -186,7 +186,7 @@ def test_modes_on_disk(world, published):
         pytest.param({"names": [{"name": "Ünicode"}]}, "name", id="name-not-ascii"),
         pytest.param({"names": [{"name": "a" * 64}]}, "name", id="name-of-64"),
         pytest.param({"names": [{"name": "a"}, {"name": "a"}]}, "names", id="same-name-twice"),
-        pytest.param({"names": [{"name": f"n{i}"} for i in range(13)]}, "names", id="thirteen-names"),
+        pytest.param({"names": [{"name": f"n{i}"} for i in range(25)]}, "names", id="too-many-names"),
         pytest.param({"names": [{"name": "a", "options": "allow_other"}]}, "options", id="an-option"),
         pytest.param({"options": "allow_other"}, "options", id="an-option-for-all"),
         pytest.param({"uid": 0}, "uid", id="uid-0"),
@@ -238,10 +238,20 @@ def test_publishing_again_keeps_the_mounts_and_something_else_replaces_them(worl
         time.sleep(0.02)
     assert world.publish() == published
     assert str(published.view / "alice") in world.mount_points()
+    seen_by_containers = world.run(DEVICE.format(view=str(published.view)), uid=0)
+    world.publish(folders=[Folder(name="alice", bucket="alice"), Folder(name="other", bucket="other")])
+    assert str(published.view / "alice") in world.mount_points()
     world.publish(folders=[Folder(name="other", bucket="other")])
     assert str(published.view / "alice") not in world.mount_points()
     assert call(world, published, b"mount other\n") == "ok 1"
+    assert world.run(f"import os; print(os.listdir({str(published.view)!r}))", uid=0) == "['other']"
+    assert world.run(DEVICE.format(view=str(published.view)), uid=0) == seen_by_containers
+    world.publish(folders=[Folder(name="other", bucket="other")], uid=BOB)
+    assert str(published.view / "other") not in world.mount_points()
     holding.kill()
+
+
+DEVICE = "import os; print(os.stat({view!r}).st_dev)"
 
 
 def test_servers_do_not_see_each_other(world, published):

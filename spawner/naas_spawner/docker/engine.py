@@ -6,16 +6,24 @@ Engine API: https://docs.docker.com/reference/api/engine/version/v1.41/
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from docker.errors import APIError, DockerException, NotFound
-from naas_client.errors import InvalidInput, NaasError, Unavailable
+from docker.errors import APIError, DockerException
+from docker.errors import NotFound as DockerNotFound
+from docker.utils import parse_repository_tag
+from naas_client.errors import InvalidInput, NaasError, NotFound, Unavailable
 from requests.exceptions import RequestException
 
-THREADS = 16
-"""Calls that may wait for the engine at once; one that is busy with one container still answers for the others."""
+THREADS, STOPPING = 16, 32
+"""Calls, and stops, that may wait for the engine at once. A stop waits for the container's end, so stops keep nobody else waiting."""
+
+SILENCE_LIMIT = 180.0
+"""Seconds that a download may say nothing; the layers of a slow registry are told several times a second."""
+
+LONGEST_SAID = 400
 
 LOCKED_DOWN: dict[str, Any] = {
     "cap_drop": ["ALL"],
@@ -26,35 +34,49 @@ LOCKED_DOWN: dict[str, Any] = {
 }
 """Of every container that we start; nothing an operator adds takes it away. The engine's seccomp profile stays as it is."""
 
-NO_SPACE = "no space left on device"
 TMPFS = "rw,nosuid,nodev,mode=1777"
 
 
+class EngineRefused(Unavailable):
+    """The engine answered, and the answer is no. ``said``: its own words."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said[:LONGEST_SAID]
+        super().__init__(
+            f"The container engine refused: {self.said}. Try again; if it stays so, write to support.", code="engine"
+        )
+
+
+class NoSuchObject(NotFound):
+    """There is no such container or image."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said[:LONGEST_SAID]
+        super().__init__(f"The container engine does not know it: {self.said}.", code="engine")
+
+
 class Engine:
-    """One engine. Parameters: ``connect``, makes the client (it may block; it runs in a thread)."""
+    """One engine. Every call raises `NoSuchObject`, `EngineRefused`, or Unavailable (code ``engine``) when it is away.
+
+    Parameters: ``connect``, makes the client (it may block; it runs in a thread).
+    """
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
         self._threads = ThreadPoolExecutor(THREADS, "engine")
+        self._stopping = ThreadPoolExecutor(STOPPING, "engine-stop")
         self._client: Any = None
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """A method of `docker.APIClient`. Raises `docker.errors.APIError` on a refusal, Unavailable when the engine is away."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: self._call(method, args, kwargs))
+        """A method of `docker.APIClient`."""
+        threads = self._stopping if method == "stop" else self._threads
+        return await asyncio.get_running_loop().run_in_executor(threads, lambda: self._call(method, args, kwargs))
 
     def _call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        try:
+        with _in_our_words():
             if self._client is None:
                 self._client = self._connect()
             return getattr(self._client, method)(*args, **kwargs)
-        except APIError:
-            raise
-        except (RequestException, DockerException, OSError) as error:
-            raise Unavailable(
-                "The container engine does not answer. Try again in a moment; operators see why with `docker info`.",
-                code="engine",
-            ) from error
 
     async def create(self, host: dict[str, Any], **container: Any) -> str:
         """Create a container; its id. Parameters: ``host``, as `create_host_config` takes them, and below `LOCKED_DOWN`."""
@@ -66,7 +88,7 @@ class Engine:
         """What the engine knows of a container; None when there is none."""
         try:
             found: dict[str, Any] = await self.call("inspect_container", container)
-        except NotFound:
+        except NoSuchObject:
             return None
         return found
 
@@ -74,33 +96,76 @@ class Engine:
         """TERM, up to ``grace`` seconds, KILL, and away with it; no such container is no error."""
         try:
             await self.call("stop", container, timeout=int(grace))
-        except NotFound:
+        except NoSuchObject:
             return
+        except EngineRefused:
+            pass  # it is not running, or does not end: the removal kills it
         await self.remove(container)
 
     async def remove(self, container: str) -> None:
         """Take a container away, running or not; no such container is no error."""
         try:
             await self.call("remove_container", container, v=True, force=True)
-        except NotFound:
+        except NoSuchObject:
             return
-        except APIError as error:
-            if error.status_code != 409:  # somebody removes it already
+        except EngineRefused as error:
+            if "already in progress" not in error.said:
                 raise
 
     async def log_tail(self, container: str, lines: int = 30) -> str:
-        """The end of what a container has said."""
+        """The end of what a container has said; empty when that is not known."""
         try:
             said: bytes = await self.call("logs", container, tail=lines)
-        except NotFound:
+        except NaasError:
             return ""
         return said.decode(errors="replace")
 
+    async def pull(self, reference: str, follow: Callable[[dict[str, Any]], None]) -> None:
+        """Download an image. Parameters: ``follow``, given each of the engine's progress documents.
 
-def explain(error: APIError, image: str) -> NaasError:
+        Raises EngineRefused also when the registry refuses, or says nothing for `SILENCE_LIMIT`.
+        """
+        repository, tag = parse_repository_tag(reference)
+        events = await self.call("pull", repository, tag or "latest", stream=True, decode=True)
+
+        def step() -> dict[str, Any] | None:
+            with _in_our_words():
+                event: dict[str, Any] | None = next(events, None)
+                return event
+
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                event = await asyncio.wait_for(loop.run_in_executor(self._threads, step), SILENCE_LIMIT)
+            except TimeoutError:
+                raise EngineRefused(f"the registry has said nothing for {SILENCE_LIMIT:.0f} s") from None
+            if event is None:
+                return
+            if "error" in event:
+                raise EngineRefused(str(event["error"]))
+            follow(event)
+
+
+@contextlib.contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Turn the errors of the client into ours."""
+    try:
+        yield
+    except DockerNotFound as error:
+        raise NoSuchObject(str(error.explanation or error)) from error
+    except APIError as error:
+        raise EngineRefused(str(error.explanation or error)) from error
+    except (RequestException, DockerException, OSError) as error:
+        raise Unavailable(
+            "The container engine does not answer. Try again in a moment; operators see why with `docker info`.",
+            code="engine",
+        ) from error
+
+
+def explain(error: EngineRefused | NoSuchObject, image: str) -> NaasError:
     """A refusal of the engine as an error for the person. Parameters: ``image``, what was to be started."""
-    said = str(error.explanation or error)[:400]
-    if NO_SPACE in said:
+    said = error.said
+    if "no space left on device" in said:
         return Unavailable(
             "There is no room left on the disk of the machine. Tell the operators; nothing of yours is lost.",
             code="disk",
@@ -110,8 +175,6 @@ def explain(error: APIError, image: str) -> NaasError:
             f"The machine cannot give a GPU to a container: {said}. Choose a profile without one, or tell the operators.",
             code="gpu",
         )
-    if "No such image" in said:
-        return no_image(image, said)
     if "executable file not found" in said or "no such file or directory" in said or "exec format error" in said:
         return no_server(image)
     if "network" in said and "not found" in said:
@@ -120,9 +183,9 @@ def explain(error: APIError, image: str) -> NaasError:
             "`docker network create --opt com.docker.network.bridge.enable_icc=false NAME`.",
             code="network",
         )
-    return Unavailable(
-        f"The container engine refused: {said}. Try again; if it stays so, write to support.", code="engine"
-    )
+    if "No such image" in said:
+        return no_image(image, said)
+    return error
 
 
 def no_server(image: str) -> InvalidInput:

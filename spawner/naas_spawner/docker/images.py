@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from docker import APIClient
-from docker.errors import APIError, NotFound
 from docker.tls import TLSConfig
-from docker.utils import kwargs_from_env, parse_repository_tag
-from naas_client.errors import NaasError
+from docker.utils import kwargs_from_env
+from naas_client import labels
+from naas_client.errors import InvalidInput, NaasError, Unavailable
 from naas_client.sizes import format_size
 
-from naas_spawner.docker.engine import NO_SPACE, Engine, explain, no_image
+from naas_spawner.docker.engine import Engine, EngineRefused, NoSuchObject, explain, no_image
 
-START_LABEL = "io.infn.naas.start"
-"""The command that starts a notebook server in this image; an image without it is started by `jupyterhub-singleuser`."""
-
-READ_ONLY_LABEL = "io.infn.naas.read-only-root"
-"""``true``: the image needs to write nowhere but in the home and in /tmp."""
+BUILT_HERE = "naas/"
+"""Images of `make images`. No registry is asked for them: whoever has this name there could send people anything."""
 
 PLAIN_START = ("jupyterhub-singleuser",)
 SAY_EVERY = 0.5
@@ -43,32 +39,6 @@ class Image:
     read_only_root: bool
 
 
-@functools.cache
-def shared(tls: tuple[tuple[str, Any], ...] = (), **client: Any) -> tuple[Engine, Images]:
-    """The engine that a client's settings lead to, and its images: one for all who use the same.
-
-    Parameters: those of `docker.tls.TLSConfig` as pairs, and of `docker.APIClient`, above what the environment says (``DOCKER_HOST``
-    and its like).
-    """
-
-    def connect() -> APIClient:
-        secured = {"tls": TLSConfig(**dict(tls))} if tls else {}
-        return APIClient(**{"version": "auto", **kwargs_from_env(), **secured, **client})
-
-    engine = Engine(connect)
-    return engine, Images(engine)
-
-
-async def pull_all(references: Iterable[str]) -> None:
-    """Have images here before somebody needs them, one after the other; what cannot be had is said in the log."""
-    images = shared()[1]
-    for reference in sorted(set(references)):
-        try:
-            await images.ready(reference, lambda _: None)
-        except NaasError as error:
-            log.warning("%s", error.message)
-
-
 class Images:
     """The images of one engine. Several starts that need the same one wait for one download."""
 
@@ -77,64 +47,104 @@ class Images:
         self._pulls: dict[str, asyncio.Task[None]] = {}
         self._said: dict[str, str] = {}
 
-    async def ready(self, reference: str, say: Say) -> Image:
-        """The image, downloaded if need be. Parameters: ``say``, told how far the download is.
+    async def ready(self, reference: str, say: Say, limit: float) -> Image:
+        """The image, downloaded if need be. Parameters: ``say``, told how far the download is; ``limit``, seconds to wait for it.
 
-        Raises InvalidInput when it cannot be had, Unavailable when the engine is away or its disk is full.
+        Raises InvalidInput when it cannot be had, Unavailable when the engine is away, its disk is full, or the download takes
+        longer (it goes on).
         """
         try:
             return await self._inspect(reference)
-        except NotFound:
-            await self._pull(reference, say)
-        try:
-            return await self._inspect(reference)
-        except NotFound as error:
-            raise explain(error, reference) from error
+        except NoSuchObject:
+            pass
+        if reference.startswith(BUILT_HERE):
+            raise InvalidInput(
+                f"The image {reference} is not built yet. Operators build it with `make images`; choose another image until then.",
+                code="image",
+            )
+        await self._pull(reference, say, limit)
+        return await self._inspect(reference)
 
     async def _inspect(self, reference: str) -> Image:
-        found = await self._engine.call("inspect_image", reference)
-        labels = found["Config"].get("Labels") or {}
+        try:
+            found = await self._engine.call("inspect_image", reference)
+        except EngineRefused as error:
+            raise no_image(reference, error.said) from error
+        said = found["Config"].get("Labels") or {}
         return Image(
             reference,
-            tuple(shlex.split(labels.get(START_LABEL, ""))) or PLAIN_START,
-            labels.get(READ_ONLY_LABEL) == "true",
+            tuple(shlex.split(said.get(labels.START, ""))) or PLAIN_START,
+            said.get(labels.READ_ONLY_ROOT) == "true",
         )
 
-    async def _pull(self, reference: str, say: Say) -> None:
+    async def _pull(self, reference: str, say: Say, limit: float) -> None:
         task = self._pulls.get(reference)
         if task is None:
             task = self._pulls[reference] = asyncio.create_task(self._download(reference))
             task.add_done_callback(lambda _: self._pulls.pop(reference, None))
-        said = ""
+        loop = asyncio.get_running_loop()
+        end, said = loop.time() + limit, ""
         while not task.done():
+            if loop.time() > end:
+                raise Unavailable(
+                    f"The image {reference} is still being downloaded{f' ({said})' if said else ''}. That goes on: "
+                    "start your server again in a few minutes.",
+                    code="image",
+                )
             await asyncio.wait({task}, timeout=SAY_EVERY)
             if (now := self._said.get(reference, "")) != said:
                 said = now
                 say(said)
-        try:
-            await asyncio.shield(task)  # a start that is given up does not end what others wait for
-        except APIError as error:
-            said = str(error.explanation or error)[:400]
-            raise (explain(error, reference) if NO_SPACE in said else no_image(reference, said)) from error
+        await task
 
     async def _download(self, reference: str) -> None:
-        loop = asyncio.get_running_loop()
-        repository, tag = parse_repository_tag(reference)
-        events = await self._engine.call("pull", repository, tag or "latest", stream=True, decode=True)
         layers: dict[str, tuple[int, int]] = {}
         try:
-            # each step of the iterator waits for the engine, so it is taken in a thread
-            while (event := await loop.run_in_executor(None, next, events, None)) is not None:
-                self._follow(reference, layers, event)
+            await self._engine.pull(reference, lambda event: self._follow(reference, layers, event))
+        except (EngineRefused, NoSuchObject) as error:
+            known = explain(error, reference)
+            raise (no_image(reference, error.said) if known is error else known) from error
         finally:
             self._said.pop(reference, None)
 
-    def _follow(self, reference: str, layers: dict[str, tuple[int, int]], event: dict[str, Any]) -> None:
-        if "error" in event:
-            raise APIError(str(event["error"]), explanation=str(event["error"]))
+    def _follow(self, reference: str, layers: dict[str, tuple[int, int]], event: Mapping[str, Any]) -> None:
         detail = event.get("progressDetail") or {}
         if event.get("status") == "Downloading" and detail.get("total"):
             layers[event["id"]] = (detail.get("current", 0), detail["total"])
-        done, total = (sum(column) for column in zip(*layers.values(), strict=True)) if layers else (0, 0)
-        if total:
+        if layers:
+            done, total = (sum(column) for column in zip(*layers.values(), strict=True))
             self._said[reference] = f"{format_size(done)} of {format_size(total)}"
+
+
+_shared: dict[str, tuple[Engine, Images]] = {}
+
+
+def shared(tls: Mapping[str, Any], client: Mapping[str, Any]) -> tuple[Engine, Images]:
+    """The engine that a client's settings lead to, and its images: one for all who use the same.
+
+    Parameters: those of `docker.tls.TLSConfig` and of `docker.APIClient`, above what the environment says (``DOCKER_HOST`` and its
+    like).
+    """
+
+    def connect() -> APIClient:
+        secured = {"tls": TLSConfig(**tls)} if tls else {}
+        return APIClient(**{"version": "auto", **kwargs_from_env(), **secured, **client})
+
+    key = repr((sorted(tls.items()), sorted(client.items())))
+    if key not in _shared:
+        engine = Engine(connect)
+        _shared[key] = engine, Images(engine)
+    return _shared[key]
+
+
+async def pull_all(references: Iterable[str], limit: float = 24 * 3600) -> None:
+    """Have images here before somebody needs them, one after the other; what cannot be had is said in the log.
+
+    Parameters: ``limit``, seconds for each.
+    """
+    images = shared({}, {})[1]
+    for reference in sorted(set(references)):
+        try:
+            await images.ready(reference, lambda _: None, limit)
+        except NaasError as error:
+            log.warning("%s", error.message)

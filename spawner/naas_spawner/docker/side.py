@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError
 from naas_storage.mounts.client import Published
 from naas_storage.plan import PLAN_NAME, AgentPlan
 
 from naas_spawner.agent import Places
-from naas_spawner.docker.engine import TMPFS, Engine, explain
+from naas_spawner.docker.engine import TMPFS, Engine, EngineRefused, NoSuchObject, explain
 
 RUN, CACHE, CONTROL = Path("/run/naas"), Path("/cache"), Path("/mounts")
 """In the side container; the server has the first one too, read-only."""
@@ -75,7 +74,7 @@ class SideContainer:
                 labels=dict(settings.labels),
             )
             await self.engine.call("start", settings.name)
-        except APIError as error:
+        except (EngineRefused, NoSuchObject) as error:
             raise explain(error, settings.image) from error
 
     def _host_config(self) -> dict[str, Any]:

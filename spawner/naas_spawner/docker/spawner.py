@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from pathlib import Path
 from typing import Any, ClassVar
 
-from docker.errors import APIError
 from dockerspawner import DockerSpawner
 from jupyterhub.traitlets import ByteSpecification
+from naas_client import labels
 from naas_client.errors import InvalidInput, NaasError, Unavailable
 from naas_client.folders import HostFolder
 from naas_client.logs import redact
 from naas_client.models import StoragePlan
 from naas_client.sizes import format_size
 from naas_storage.mounts.client import MountsClient
-from traitlets import Integer, Unicode, default
+from traitlets import Integer, TraitError, Unicode, default, validate
 
 from naas_spawner import phases
-from naas_spawner.docker.engine import TMPFS, Engine, explain, no_server
+from naas_spawner.docker.engine import TMPFS, Engine, EngineRefused, NoSuchObject, explain, no_server
 from naas_spawner.docker.images import Image, Images, shared
 from naas_spawner.docker.side import RUN, SideContainer, SideSettings
 from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
@@ -36,6 +37,12 @@ ACCOUNTS = {
     "group": "root:x:0:\nnogroup:x:65534:\n{name}:x:{uid}:\n",
 }
 """Bound over the image's own, so that the person's uid has a name in every image."""
+
+NOT_USED = ("extra_create_kwargs", "mounts", "pull_policy", "allowed_images", "post_start_cmd")
+"""Traits of DockerSpawner that say what a profile says here, or would open what is closed."""
+
+IMAGE_SHARE, READY_SHARE = 0.7, 0.9
+"""Of `start_timeout`: until a download is left to itself, and until a server must answer; the rest is for saying so."""
 
 KILLED = 137
 NOT_STARTED = (126, 127)
@@ -91,6 +98,15 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         self._view: Path | None = None
         self._no_folders: tuple[str, str] | None = None
 
+    @validate(*NOT_USED)
+    def _refuse(self, proposal: Any) -> Any:
+        if proposal.value != proposal.trait.default_value and proposal.value not in ({}, [], None):
+            raise TraitError(
+                f"NaasDockerSpawner does not use `{proposal.trait.name}`: images and who may start them are in `profiles`, and a container "
+                "is always made by the same rules. Remove it."
+            )
+        return proposal.value
+
     @default("prefix")
     def _default_prefix(self) -> str:
         return "naas"
@@ -118,7 +134,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         return self._shared_engine()[0]
 
     def _shared_engine(self) -> tuple[Engine, Images]:
-        return shared(tuple(sorted(self.tls_config.items())), **self.client_kwargs)
+        return shared(self.tls_config, self.client_kwargs)
 
     async def docker(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """DockerSpawner's own calls go the same way."""
@@ -140,6 +156,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         """Also look whether the machine has what the choice asks for, and have the folders' place made."""
         await self._check_memory()
         await super().place()
+        await self.engine.remove(self.object_name)  # of a hub that ended in the middle of a start
         await self._open_view()
 
     async def _open_view(self) -> None:
@@ -182,40 +199,46 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             file.chmod(0o644)
         for own in (self.agent_run, self.run_folder / "cache"):
             make_folder(own, self._uid)
-        for name in list(self._host.links):
-            if trouble := self._make_mount_point(name):
+        for name, place in list(self._host.links.items()):
+            if trouble := self._make_mount_point(name, place):
                 del self._host.links[name]
                 self._host.troubles.append(trouble)
 
-    def _make_mount_point(self, name: str) -> str:
-        """An empty folder in the home, over which a container binds another; why not, for people.
+    def _make_mount_point(self, name: str, place: Path | None = None) -> str:
+        """An empty folder in the home, over which a container binds another; why not, for people. What is theirs is never changed.
 
-        A link that `NaasLocalSpawner` left there gives way.
+        Parameters: ``place``, where a link of `NaasLocalSpawner` with this name may lead: such a link gives way.
         """
         point = self.home / name
-        if point.is_symlink():
+        if point.is_symlink() and (point.readlink() == place or point.readlink().is_relative_to(self._data)):
             point.unlink()
-        try:
+        if not os.path.lexists(point):
             make_folder(point, self._uid, 0o500)
-            empty = next(os.scandir(point), None) is None
-        except InvalidInput:
-            empty = False
-        return "" if empty else f"{name} in your home is in the way of a folder. Rename it and start the server again."
+            return ""
+        try:
+            free = stat.S_ISDIR(point.lstat().st_mode) and next(os.scandir(point), None) is None
+        except OSError:
+            free = False
+        return "" if free else f"{name} in your home is in the way of a folder. Rename it and start the server again."
 
     # Start
 
     async def launch(self, progress: Progress) -> str:
         """Have the image here, start the container, wait until it answers."""
         self.tell_of_place(progress)
+        begin = asyncio.get_running_loop().time()
         progress.begin(phases.IMAGE)
         reference = str((self.choice.image if self.choice is not None else "") or self._site_image)
-        image = await self._shared_engine()[1].ready(reference, lambda text: progress.note(phases.IMAGE, text))
+        image = await self._shared_engine()[1].ready(
+            reference, lambda text: progress.note(phases.IMAGE, text), IMAGE_SHARE * self.start_timeout
+        )
         progress.end(phases.IMAGE)
         self.image = reference
         try:
             address = await self._start_container(image, progress)
             progress.begin(phases.LAB)
-            await self._wait_ready(address, reference)
+            left = begin + READY_SHARE * self.start_timeout - asyncio.get_running_loop().time()
+            await self._wait_ready(address, reference, left)
         except BaseException:
             await self.engine.remove(self.object_name)
             raise
@@ -224,19 +247,18 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
 
     async def _start_container(self, image: Image, progress: Progress) -> str:
         progress.begin(phases.SERVER)
-        await self.engine.remove(self.object_name)  # of a hub that ended in the middle of a start
         try:
             self.object_id = await self._create(image)
             await self.docker("start", self.object_id)
             ip, port = await self.get_ip_and_port()
-        except APIError as error:
+        except (EngineRefused, NoSuchObject) as error:
             raise explain(error, image.reference) from error
         progress.end(phases.SERVER)
         return f"http://{ip}:{port}"
 
-    async def _wait_ready(self, address: str, reference: str) -> None:
+    async def _wait_ready(self, address: str, reference: str, limit: float) -> None:
         try:
-            await wait_ready(f"{address}{self.server.base_url}", 0.9 * self.start_timeout, self._alive)
+            await wait_ready(f"{address}{self.server.base_url}", limit, self._alive)
         except NotReady as error:
             if (found := await self.engine.inspect(self.object_id)) and found["State"]["ExitCode"] in NOT_STARTED:
                 raise no_server(reference) from error
@@ -307,10 +329,10 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
 
     def _labels(self, kind: str) -> dict[str, str]:
         return {
-            "io.infn.naas.kind": kind,
-            "io.infn.naas.user": str(self.user.name),
-            "io.infn.naas.server": str(self.name),
-            "io.infn.naas.installation": self.prefix,
+            labels.KIND: kind,
+            labels.USER: str(self.user.name),
+            labels.SERVER: str(self.name),
+            labels.INSTALLATION: self.prefix,
         }
 
     def get_env(self) -> dict[str, str]:
@@ -320,6 +342,8 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         env["JUPYTERHUB_ROOT_DIR"] = str(self.inner_home)
         env["JUPYTER_RUNTIME_DIR"] = "/tmp/jupyter"  # noqa: S108 - of the container, which is the person's alone
         env["NAAS_STORAGE_RUN"] = str(RUN)
+        # Where NVIDIA's runtime is the engine's default, an image could ask for every card by itself.
+        env["NVIDIA_VISIBLE_DEVICES"] = ",".join(self.gpu_devices) or "void"
         if self.examples_dir:
             env["NAAS_EXAMPLES"] = str(EXAMPLES)
         return env
@@ -359,7 +383,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             return 0
         try:
             found = await self.engine.inspect(self.object_id)
-        except (NaasError, APIError) as error:
+        except NaasError as error:
             self.log.warning("%s: whether it runs is not known: %s", self._log_name, error)
             return None
         if found is None:
@@ -398,14 +422,6 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
                 "Files in your folders are kept; choose more memory at the next start.",
             )
         return self.sentence_of_end(int(state["ExitCode"]))
-
-    async def run_post_stop_hook(self) -> None:
-        """Also take the container away, which was kept to explain its end."""
-        await super().run_post_stop_hook()
-        try:
-            await self.engine.remove(self.object_name)
-        except (NaasError, APIError) as error:
-            self.log.warning("The container of %s is not taken away: %s", self._log_name, error)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a server that another run of the hub has started."""

@@ -39,23 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if options.socket is None:
         parser.error("give --socket, or --cleanup")
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
-    try:
-        ControlSocket(mounts, options.socket).serve()
-    except _Told:
-        if options.end_clean:
-            mounts.unpublish_all()
-        logging.getLogger(__name__).info("ended; %d servers keep their mounts", len(mounts.servers))
+    control = ControlSocket(mounts, options.socket)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: control.end())
+    control.serve()
+    if options.end_clean:
+        mounts.unpublish_all()
+    logging.getLogger(__name__).info("ended; %d servers keep their mounts", len(mounts.servers))
     return 0
-
-
-class _Told(BaseException):
-    """The signal to end, raised where the helper waits or works."""
-
-
-def _end(_signal: int, _frame: object) -> None:
-    raise _Told
 
 
 if __name__ == "__main__":

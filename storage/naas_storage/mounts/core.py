@@ -46,10 +46,15 @@ class Mounts:
         return self.base / key / "s3"
 
     def publish(self, server: Server) -> None:
-        """Make a server's folders: those that are new are added, and something else under the same key replaces it."""
+        """Make a server's folders. Published again for the same person: what is new is added, what is gone or is to have other
+        rights is taken away, the rest goes on (so does whoever sees the view in a container); for somebody else all is made anew.
+        """
         with self._lock:
-            if not server.extends(self.servers.get(server.key)):
+            before = self.servers.get(server.key)
+            if not server.succeeds(before):
                 self.unpublish(server.key)
+            elif before is not None:
+                self._withdraw(server.key, set(before.names) - set(server.names))
             try:
                 self._make(server)
             except OSError:
@@ -58,6 +63,13 @@ class Mounts:
             self.servers[server.key] = server
             self._save()
         log.info("published %s for %d:%d: %s", server.key, server.uid, server.gid, [one.name for one in server.names])
+
+    def _withdraw(self, key: str, names: set[Name]) -> None:
+        with self.writable(self.view(key)) as view:
+            for one in names:
+                kernel.detach(view / one.name)
+                with contextlib.suppress(FileNotFoundError):
+                    (view / one.name).rmdir()
 
     def _make(self, server: Server) -> None:
         top = self.base / server.key

@@ -54,8 +54,6 @@ class Server(BaseModel):
             raise ValueError("two folders have the same name")
         return value
 
-    def extends(self, other: Server | None) -> bool:
-        """Whether this is the other with more folders, or the same: then what is mounted may stay."""
-        return (
-            other is not None and (self.uid, self.gid) == (other.uid, other.gid) and set(other.names) <= set(self.names)
-        )
+    def succeeds(self, other: Server | None) -> bool:
+        """Whether this is for the same person as the other: then the folders that both have stay as they are."""
+        return other is not None and (self.uid, self.gid) == (other.uid, other.gid)

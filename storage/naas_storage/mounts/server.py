@@ -147,10 +147,19 @@ class ControlSocket:
     def serve(self) -> None:
         """Answer until `shutdown` is asked for or the process is told to end."""
         while not self.ended:
-            caller, _ = self.channel.accept()
+            try:
+                caller, _ = self.channel.accept()
+            except OSError:  # `end` has closed it
+                break
             with caller:
                 answer_safely(caller, self._answer, lambda text: json.dumps({"error": text}) + "\n", "control")
         self.path.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Have `serve` return, after the answer that it is giving; for a signal's handler."""
+        self.ended = True
+        with contextlib.suppress(OSError):
+            self.channel.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, caller: socket.socket) -> None:
         line = one_line(caller, LONGEST_REQUEST)
@@ -178,7 +187,7 @@ class ControlSocket:
         raise Refused("the operations are publish, unpublish and shutdown")
 
     def _publish(self, server: Server) -> dict[str, Any]:
-        if not server.extends(self.mounts.servers.get(server.key)):
+        if not server.succeeds(self.mounts.servers.get(server.key)):
             self._forget(server.key)
         self.mounts.publish(server)
         if server.key not in self.agents:

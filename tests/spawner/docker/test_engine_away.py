@@ -9,9 +9,8 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import APIError
 from naas_client.errors import InvalidInput, Unavailable
-from naas_spawner.docker.engine import Engine, explain
+from naas_spawner.docker.engine import Engine, EngineRefused, explain
 
 
 def away(path: Path) -> Engine:
@@ -65,7 +64,7 @@ def test_an_engine_that_goes_away_in_the_middle_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_refusals_have_a_remedy(said: str, kind: type[Exception], code: str, words: str) -> None:
-    error = explain(APIError("refused", explanation=said), "nowhere/x:1")
+    error = explain(EngineRefused(said), "nowhere/x:1")
     assert isinstance(error, kind)
     assert error.code == code
     assert words in error.message
