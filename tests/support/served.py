@@ -40,7 +40,10 @@ CONTAINER_PROFILES: list[dict[str, Any]] = [
         ],
         "image_pattern": {"developers": r"naas-tests/[\w.-]+:[\w.-]+"},
     },
+    {"slug": "gpu", "name": "GPU", **EVERYBODY, "memory": ["1G"], "gpu": [{"name": "1g.10gb", "default": True}]},
 ]
+GPUS = [{"flavour": "1g.10gb", "devices": ["MIG-00000000-0000-0000-0000-000000000001"]}]
+"""Of no machine: what is asked of the engine, and what comes of its refusal, is what can be seen without one."""
 
 
 @dataclass
@@ -80,10 +83,9 @@ class Served:
 @contextmanager
 def serving(kind: str, folder: Path) -> Iterator[Served]:
     """`naas up --spawner KIND` for the length of a `with` block."""
-    profiles = PROFILES
+    settings: dict[str, Any] = {"profiles": PROFILES, "hub": {"start_timeout": 60, "docker": {"pids_limit": 256}}}
     if kind == "docker":
         images("lab", "agent")
-        profiles = [*PROFILES, *CONTAINER_PROFILES]
-    settings: dict[str, Any] = {"profiles": profiles, "hub": {"start_timeout": 60, "docker": {"pids_limit": 256}}}
+        settings |= {"profiles": [*PROFILES, *CONTAINER_PROFILES], "gpus": GPUS}
     with naas_up(folder, settings, options=("--spawner", kind)) as product:
         yield Served(product, {"local": LocalWorld, "docker": DockerWorld}[kind](product))
