@@ -186,7 +186,7 @@ def test_modes_on_disk(world, published):
         pytest.param({"names": [{"name": "Ünicode"}]}, "name", id="name-not-ascii"),
         pytest.param({"names": [{"name": "a" * 64}]}, "name", id="name-of-64"),
         pytest.param({"names": [{"name": "a"}, {"name": "a"}]}, "names", id="same-name-twice"),
-        pytest.param({"names": [{"name": f"n{i}"} for i in range(13)]}, "names", id="thirteen-names"),
+        pytest.param({"names": [{"name": f"n{i}"} for i in range(25)]}, "names", id="too-many-names"),
         pytest.param({"names": [{"name": "a", "options": "allow_other"}]}, "options", id="an-option"),
         pytest.param({"options": "allow_other"}, "options", id="an-option-for-all"),
         pytest.param({"uid": 0}, "uid", id="uid-0"),
