@@ -133,13 +133,23 @@ def test_keys(lab: Stack, visit: Callable[..., Page]) -> None:
 
 def test_code_is_inserted_below_the_active_cell(lab: Stack, visit: Callable[..., Page]) -> None:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}  # without it Lab asks which kernel
-    notebook = {"cells": [], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    cell = {
+        "cell_type": "code",
+        "id": "first",
+        "source": "6 * 7",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
+    notebook = {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     (lab.desk.home / "a.ipynb").write_text(json.dumps(notebook))
     page = visit(lab.jupyter)
     panel = show(page)
     expect(panel.get_by_role("button", name="Insert code for storage")).to_have_count(0)
     page.goto(f"{lab.jupyter.url}lab/tree/a.ipynb")
-    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_contain_text(
+        "6 * 7"
+    )  # what is inserted before the file is read is lost
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
     panel = show(page)
     panel.get_by_role("button", name="Insert code for storage").click()
