@@ -45,6 +45,12 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := sorted(set(given.names) - set(RECIPES)):
         parser.error(f"there is no image {', '.join(unknown)}; there are {', '.join(RECIPES)}")
+    names = given.names or list(USUAL)
+    offered = sorted({variant for name in with_parents(names) for variant in RECIPES[name].variants})
+    if unknown := sorted(set(given.variant) - set(offered)):
+        parser.error(
+            f"none of {', '.join(names)} has the variant {', '.join(unknown)}; they have: {', '.join(offered) or 'none'}"
+        )
     try:
         if given.lock or given.upgrade:
             for name in given.names or RECIPES:
@@ -53,7 +59,7 @@ def main() -> int:
         check_engine()
         builder = Builder(given.base, given.tag, fresh=given.fresh)
         with alone(), contextlib.closing(builder):
-            _build_all(given.names or list(USUAL), given.variant, builder)
+            _build_all(names, given.variant, builder)
     except BuildFailed as error:
         print(error, file=sys.stderr)
         return 1

@@ -69,8 +69,9 @@ def _import(root: Path) -> None:
     finally:
         if tar.stdout:
             tar.stdout.close()
-        if tar.wait():
-            raise BuildFailed("tar could not read the new Debian.")
+        failed = tar.wait()  # also of a docker that reads no more, whose own words tell why
+    if failed:
+        raise BuildFailed("tar could not read the new Debian.")
 
 
 def _run(argv: list[str], stdin: object = None) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from naas_images.build import Builder, with_parents
+from naas_images.debian import _import
 from naas_images.docker import BuildFailed
 from naas_images.locks import pins
 from naas_images.recipes import IMAGES, RECIPES, REPOSITORY, Recipe
@@ -83,6 +84,30 @@ def test_the_proxy_is_the_one_that_we_test_with() -> None:
 def test_an_unknown_variant_is_refused_with_those_there_are() -> None:
     with pytest.raises(BuildFailed, match=r"lab has no variant julia\. It has: r\."):
         Builder().build("lab", "julia")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(["lab"], "none of lab has the variant julia; they have: r"), (["agent"], "they have: none")]
+)
+def test_a_variant_that_nothing_named_has_builds_nothing(names: list[str], said: str) -> None:
+    done = subprocess.run(
+        [REPOSITORY / "images/build.sh", *names, "--variant", "julia"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_what_docker_says_is_told_not_that_tar_broke_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A docker that refuses does not read what tar sends, on which tar ends with a signal."""
+    program = tmp_path / "bin/docker"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'no space left on device' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/large").write_bytes(bytes(2**20))
+    with pytest.raises(BuildFailed, match="docker failed:\nno space left on device"):
+        _import(tmp_path / "root")
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_what_dies_while_the_hub_is_away_is_given_back_when_it_returns(hub: HubU
 
 @pytest.mark.parametrize(
     ("profile", "sentence"),
-    [("far", "There is no GPU “far”|The GPU “far”"), ("none", "There is no GPU “B200” at the moment")],
+    [("far", "There is no GPU “far” at the moment"), ("none", "There is no GPU “B200” at the moment")],
 )
 def test_a_device_of_another_machine_or_of_none_is_not_given(hub: HubUnderTest, profile: str, sentence: str) -> None:
     answer = hub.start("alice", {"profile": profile})

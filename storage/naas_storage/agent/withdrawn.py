@@ -98,7 +98,7 @@ class Withdrawn:
 
     def note(self, name: str, message: str, time: str) -> None:
         """Take a line of rclone's log about a file, and when it was written (RFC 3339)."""
-        with contextlib.suppress(ValueError, SyntaxError):
+        try:
             if message.startswith("vfs cache: queuing for upload"):
                 self._queued(name, _microseconds(time))
             elif message.startswith("vfs cache: upload succeeded"):
@@ -109,6 +109,8 @@ class Withdrawn:
                 self._removed(name, _microseconds(time))
             elif found := _RENAMED.match(message):
                 self._renamed(name, str(ast.literal_eval(found[1])), _microseconds(time))  # Go's quotes are Python's
+        except Exception:  # whoever reads the log must read on, or rclone waits for it
+            log.exception("%s: what rclone said of %s is not understood: %s", self.folder.name, name, message)
 
     def _queued(self, name: str, time: int) -> None:
         sent = self._sent.get(name)
@@ -183,11 +185,14 @@ class Withdrawn:
     async def keep(self, engine: Engine, top: Path, pause: float) -> None:
         """Look for ever; ``top`` is where the folder is mounted, ``pause`` the seconds between two looks at the log's tale."""
         while True:
-            for name in list(self._due()):
+            for name, entry in list(self._due()):
                 try:
-                    await self._look(engine, top, name)
+                    await self._look(engine, top, name, entry)
                 except (RcError, TimeoutError, OSError) as error:
                     log.info("%s: %s is not looked after yet: %s", self.folder.name, name, error)
+                except Exception:  # a name that may come back is no reason to end the folder
+                    log.exception("%s: %s could not be looked after", self.folder.name, name)
+                    self._looked(name, entry)
             self._forget_old()
             await asyncio.sleep(pause)
 
@@ -195,12 +200,12 @@ class Withdrawn:
         """Called again and again for a file whose upload takes long: its time may be set anew before the next try."""
         self._sample(name)
 
-    def _due(self) -> Iterator[str]:
+    def _due(self) -> Iterator[tuple[str, Name]]:
         """A name that a file has again is left to that file's own upload."""
         now = self._now()
         for name, entry in self.names.items():
             if now >= entry.at + LOOKS[entry.looks] and not self._in_use(name):
-                yield name
+                yield name, entry
 
     def _in_use(self, name: str) -> bool:
         return os.path.lexists(self._files / name)
@@ -211,8 +216,9 @@ class Withdrawn:
             name: sent for name, sent in self._sent.items() if sent.at > old or (not sent.done and self._in_use(name))
         }
 
-    async def _look(self, engine: Engine, top: Path, name: str) -> None:
-        entry = self.names[name]
+    async def _look(self, engine: Engine, top: Path, name: str, entry: Name) -> None:
+        if self.names.get(name) is not entry:  # settled while another name was looked after
+            return
         if await self._is_back(engine, name, entry):
             if entry.target and await self._waits(engine, entry.target):
                 return
@@ -222,6 +228,9 @@ class Withdrawn:
                 log.info("%s: %s was %s while it was sent", self.folder.name, name, "renamed" if only else "withdrawn")
                 act = partial(_rename, top, name, entry.target) if only else partial(_remove, top, name)
                 await in_thread(partial(_unless, self._files / name, act), PATH_LIMIT)
+        self._looked(name, entry)
+
+    def _looked(self, name: str, entry: Name) -> None:
         if self.names.get(name) is entry:
             entry.looks += 1
             if entry.once or entry.looks == len(LOOKS):
