@@ -36,6 +36,7 @@ CONTAINER_PROFILES: list[dict[str, Any]] = [
             {"name": "no server", "image": "naas-tests/no-server:1"},
             {"name": "ends", "image": "naas-tests/ends:1"},
             {"name": "silent", "image": "naas-tests/silent:1"},
+            {"name": "unreadable", "image": "naas-tests/unreadable:1"},
             {"name": "plain", "image": "naas-tests/plain:1"},
         ],
         "image_pattern": {"developers": r"naas-tests/[\w.-]+:[\w.-]+"},
@@ -84,6 +85,9 @@ def serving(kind: str, folder: Path) -> Iterator[Served]:
     if kind == "docker":
         images("lab", "agent")
         profiles = [*PROFILES, *CONTAINER_PROFILES]
-    settings: dict[str, Any] = {"profiles": profiles, "hub": {"start_timeout": 60, "docker": {"pids_limit": 256}}}
+    settings: dict[str, Any] = {
+        "profiles": profiles,
+        "hub": {"start_timeout": 60, "docker": {"pids_limit": 256}},
+    }
     with naas_up(folder, settings, options=("--spawner", kind)) as product:
         yield Served(product, {"local": LocalWorld, "docker": DockerWorld}[kind](product))

@@ -10,6 +10,7 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 from docker.utils import parse_repository_tag
+from naas_client.errors import InvalidInput
 from naas_client.sizes import format_size
 
 from naas_spawner.docker.engine import NO_SPACE, Engine, explain, no_image
@@ -61,11 +62,14 @@ class Images:
     async def _inspect(self, reference: str) -> Image:
         found = await self._engine.call("inspect_image", reference)
         labels = found["Config"].get("Labels") or {}
-        return Image(
-            reference,
-            tuple(shlex.split(labels.get(START_LABEL, ""))) or PLAIN_START,
-            labels.get(READ_ONLY_LABEL) == "true",
-        )
+        try:
+            command = tuple(shlex.split(labels.get(START_LABEL, "")))
+        except ValueError as error:
+            raise InvalidInput(
+                f"The label {START_LABEL} of the image {reference} is no command: {error}. Correct it, or choose another image.",
+                code="image",
+            ) from error
+        return Image(reference, command or PLAIN_START, labels.get(READ_ONLY_LABEL) == "true")
 
     async def _pull(self, reference: str, say: Say) -> None:
         task = self._pulls.get(reference)
