@@ -23,7 +23,7 @@ from traitlets import Integer, Unicode, default
 from naas_spawner import phases
 from naas_spawner.docker.engine import TMPFS, Engine, explain, no_server
 from naas_spawner.docker.images import Image, Images
-from naas_spawner.docker.side import RUN, SideContainer, SideSettings
+from naas_spawner.docker.side import RUN, SideContainer, SideSettings, write_as
 from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
 from naas_spawner.phases import Phase, Progress
 from naas_spawner.readiness import NotReady, wait_ready
@@ -113,8 +113,8 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
 
     @property
     def agent_name(self) -> str:
-        """Name of the side container."""
-        return f"{self.prefix}-agent-{self.key}"
+        """Name of the side container. No hub name and no server's name has an underscore, so it is never a server's container."""
+        return f"{self.object_name}_agent"
 
     @property
     def engine(self) -> Engine:
@@ -156,7 +156,8 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
     async def _open_view(self) -> None:
         """Have the helper make the folders' place, without folders yet: those come with the plan, while the container starts."""
         self._view = None
-        if trouble := await asyncio.to_thread(self._make_mount_point, self.link_name):
+        mounts = Path(self.mounts_socket).parent if self.mounts_socket else self.run_folder
+        if trouble := await asyncio.to_thread(self._make_mount_point, self.link_name, mounts):
             self._no_folders = ("link-taken", trouble)
         elif not self.mounts_socket:
             self._no_folders = ("no-helper", "This site has no mount helper for containers. Tell the operators.")
@@ -188,23 +189,21 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         accounts = self.run_folder / "etc"
         make_folder(accounts, 0, 0o755)
         for name, text in ACCOUNTS.items():
-            file = accounts / name
-            file.write_text(text.format(name=self.user.name, uid=self._uid, home=self.inner_home))
-            file.chmod(0o644)
+            write_as(accounts, name, text.format(name=self.user.name, uid=self._uid, home=self.inner_home), 0, 0o644)
         for own in (self.agent_run, self.run_folder / "cache"):
             make_folder(own, self._uid)
-        for name in list(self._host.links):
-            if trouble := self._make_mount_point(name):
+        for name, place in list(self._host.links.items()):
+            if trouble := self._make_mount_point(name, place):
                 del self._host.links[name]
                 self._host.troubles.append(trouble)
 
-    def _make_mount_point(self, name: str) -> str:
+    def _make_mount_point(self, name: str, before: Path) -> str:
         """An empty folder in the home, over which a container binds another; why not, for people.
 
-        A link that `NaasLocalSpawner` left there gives way.
+        A link to ``before``, or below it, which `NaasLocalSpawner` left there, gives way; a link of the person's own does not.
         """
         point = self.home / name
-        if point.is_symlink():
+        if point.is_symlink() and point.readlink().is_relative_to(before):
             point.unlink()
         try:
             make_folder(point, self._uid, 0o500)
