@@ -81,6 +81,8 @@ def test_what_the_engine_was_asked_for(containers: Served, kind: str) -> None:
     containers.started("alice")
     made = inspect(containers, "alice", kind)
     host = made["HostConfig"]
+    if not kind:
+        assert "NVIDIA_VISIBLE_DEVICES=void" in made["Config"]["Env"]
     uid, gid = map(int, made["Config"]["User"].split(":"))
     assert uid >= 1000
     assert gid >= 1000

@@ -330,6 +330,9 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         env["JUPYTERHUB_ROOT_DIR"] = str(self.inner_home)
         env["JUPYTER_RUNTIME_DIR"] = "/tmp/jupyter"  # noqa: S108 - of the container, which is the person's alone
         env["NAAS_STORAGE_RUN"] = str(RUN)
+        if not self.gpu_devices:
+            # Where NVIDIA's runtime is the engine's default, an image that says `all` (as NVIDIA's own do) would be given every GPU.
+            env["NVIDIA_VISIBLE_DEVICES"] = "void"
         if self.examples_dir:
             env["NAAS_EXAMPLES"] = str(EXAMPLES)
         return env
