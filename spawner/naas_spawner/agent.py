@@ -46,6 +46,7 @@ class Places:
     view: Path
     link: Path | None = None
     control: Path | None = None
+    remote_controls: Path | None = None
 
 
 class AgentHost(Protocol):
@@ -112,6 +113,7 @@ class Agent:
             link=places.link,
             run=places.run,
             cache=places.cache,
+            remote_controls=places.remote_controls,
             quota_bytes=storage.quota_bytes,
             degraded=degraded,
             code=code,

@@ -70,6 +70,6 @@ async def _answers(url: str) -> bool:
                 status = (await reader.readline()).split()
             finally:
                 writer.close()
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, ValueError):  # ValueError: a line without end
         return False
     return len(status) > 1 and status[1] == b"200"

@@ -74,6 +74,10 @@ class AgentPlan(Document):
     link: Path | None = Field(default=None, description="link in the home that leads to the view")
     run: Path = Field(description="run folder of this server (0700, the user's)")
     cache: Path = Field(description="folder for what is not uploaded yet; must outlive server and agent")
+    remote_controls: Path | None = Field(
+        default=None,
+        description="folder for the sockets by which the agent controls rclone, where the person's programs see `run`; default: `run`",
+    )
     cache_bytes: int = Field(default=10 * 2**30, gt=0, description="size of the cache in each folder, in bytes")
     rclone: Path | None = Field(default=None, description="another rclone program; default: the one of our environment")
     quota_bytes: int | None = Field(
@@ -89,7 +93,10 @@ class AgentPlan(Document):
     def _can_be_followed(self) -> AgentPlan:
         if self.folders and not self.endpoint and not self.degraded:
             raise ValueError("endpoint: folders need the address of the object store")
-        for path in (self.view, self.run, self.cache, self.link, self.control_socket, self.rclone):
+        for path in (
+            *(self.view, self.run, self.cache),
+            *(self.link, self.control_socket, self.remote_controls, self.rclone),
+        ):
             if path is not None and not path.is_absolute():
                 raise ValueError(f"{path}: give an absolute path")
         return self

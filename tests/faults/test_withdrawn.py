@@ -53,6 +53,11 @@ async def _forget(agent: Any) -> None:
     await rc.call(agent.plan.run / "alice.rc", "vfs/forget", 10)
 
 
+def keys(stage: Stage) -> set[str]:
+    """What is in the store, while that still changes."""
+    return {entry["Key"] for entry in as_alice(stage.site).list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+
+
 def drained(stage: Stage, agent: Any) -> dict[str, str]:
     """After a drain: MD5 by key; the folder shows the same names."""
     stage.proxy.well()
@@ -195,3 +200,31 @@ def test_removed_after_a_try_of_which_nobody_knows_the_end(stage: Stage) -> None
     agent.wait(lambda status: [one.tries > 0 for one in status.uploads] == [True], "a try has failed", LIMIT)
     change(stage, agent, f"os.remove('{name}')")
     assert drained(stage, agent) == {}
+
+
+@on("embedded", "ceph")
+def test_a_link_in_the_place_of_the_folder_leads_nowhere(stage: Stage) -> None:
+    """As programs do with `latest`: what the link leads to has a file of the same name, and keeps it."""
+    agent = stage.agent()
+    change(stage, agent, "os.mkdir('latest'); os.mkdir('run42'); pathlib.Path('run42/was00000').write_text('kept')")
+    kept = drained(stage, agent)
+    assert list(kept) == ["run42/was00000"]
+    name = taken(stage, agent, "latest")
+    change(stage, agent, "shutil.rmtree('latest'); os.symlink('run42', 'latest')")
+    stage.proxy.well()
+    wait_for(lambda: {name, "run42/was00000"} - keys(stage), "an object is taken back")
+    asyncio.run(agent.client.drain(LIMIT))
+    objects = stage.objects()
+    assert sorted(objects) == ["latest.rclonelink", "run42/was00000"]
+    assert objects["run42/was00000"] == kept["run42/was00000"]
+
+
+@on("embedded", "ceph")
+def test_a_link_in_the_place_of_the_file_stays(stage: Stage) -> None:
+    agent = stage.agent()
+    name = taken(stage, agent)
+    change(stage, agent, f"os.remove('{name}'); os.symlink('elsewhere', '{name}')")
+    stage.proxy.well()
+    wait_for(lambda: name not in keys(stage), "the object is taken back")
+    asyncio.run(agent.client.drain(LIMIT))
+    assert list(stage.objects()) == [f"{name}.rclonelink"]

@@ -36,6 +36,7 @@ CONTAINER_PROFILES: list[dict[str, Any]] = [
             {"name": "no server", "image": "naas-tests/no-server:1"},
             {"name": "ends", "image": "naas-tests/ends:1"},
             {"name": "silent", "image": "naas-tests/silent:1"},
+            {"name": "unreadable", "image": "naas-tests/unreadable:1"},
             {"name": "plain", "image": "naas-tests/plain:1"},
         ],
         "image_pattern": {"developers": r"naas-tests/[\w.-]+:[\w.-]+"},

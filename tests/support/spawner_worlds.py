@@ -88,7 +88,7 @@ class DockerWorld:
         self.installation = product.site()["hub"]["docker"]["prefix"]
 
     def container(self, key: str, kind: str = "") -> Any:
-        return self.client.containers.get("-".join(filter(None, (self.installation, kind, key))))
+        return self.client.containers.get(f"{self.installation}-{key}{kind and f'_{kind}'}")
 
     def server_pid(self, key: str) -> int:
         return int(self.container(key).attrs["State"]["Pid"])

@@ -29,6 +29,9 @@ LOCKED_DOWN: dict[str, Any] = {
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges:true"],
     "privileged": False,
+    "cap_add": [],
+    "devices": [],
+    **dict.fromkeys(("pid_mode", "ipc_mode", "userns_mode", "uts_mode", "cgroupns", "volumes_from")),
     "init": True,  # reaps what people's programs leave behind, and passes signals on
     "log_config": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
 }

@@ -71,11 +71,14 @@ class Images:
         except EngineRefused as error:
             raise no_image(reference, error.said) from error
         said = found["Config"].get("Labels") or {}
-        return Image(
-            reference,
-            tuple(shlex.split(said.get(labels.START, ""))) or PLAIN_START,
-            said.get(labels.READ_ONLY_ROOT) == "true",
-        )
+        try:
+            command = tuple(shlex.split(said.get(labels.START, "")))
+        except ValueError as error:
+            raise InvalidInput(
+                f"The label {labels.START} of the image {reference} is no command: {error}. Correct it, or choose another image.",
+                code="image",
+            ) from error
+        return Image(reference, command or PLAIN_START, said.get(labels.READ_ONLY_ROOT) == "true")
 
     async def _pull(self, reference: str, say: Say, limit: float) -> None:
         task = self._pulls.get(reference)

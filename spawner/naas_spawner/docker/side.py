@@ -18,6 +18,8 @@ from naas_spawner.docker.engine import TMPFS, Engine, EngineRefused, NoSuchObjec
 
 RUN, CACHE, CONTROL = Path("/run/naas"), Path("/cache"), Path("/mounts")
 """In the side container; the server has the first one too, read-only."""
+REMOTE_CONTROLS = Path("/tmp")  # noqa: S108 - of the container
+"""A server must not reach them: they would let its programs act in the side container."""
 
 PROCESSES = 512
 
@@ -55,7 +57,7 @@ class SideContainer:
         """Folders appear under the same path as in the server's container."""
         self._published = published
         control = CONTROL / published.control.name if published else None
-        return Places(RUN, CACHE, self.settings.folders, control=control)
+        return Places(RUN, CACHE, self.settings.folders, control=control, remote_controls=REMOTE_CONTROLS)
 
     async def start(self, plan: AgentPlan) -> None:
         """Create and start it."""
@@ -107,8 +109,8 @@ class SideContainer:
         await self.engine.end(self.settings.name, limit)
 
 
-def write_as(folder: Path, name: str, text: str, uid: int) -> None:
-    """Write a file of mode 0600 into a person's own folder, as root: what is there already is replaced, no link is followed."""
+def write_as(folder: Path, name: str, text: str, uid: int, mode: int = 0o600) -> None:
+    """Write a file into a folder that is, or was, a person's own, as root: what is there already is replaced, no link is followed."""
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     temporary = f".{name}.new"
     try:
@@ -118,6 +120,7 @@ def write_as(folder: Path, name: str, text: str, uid: int) -> None:
         with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=place), "w", encoding="utf-8") as file:
             file.write(text)
             os.fchown(file.fileno(), uid, uid)
+            os.fchmod(file.fileno(), mode)
         os.replace(temporary, name, src_dir_fd=place, dst_dir_fd=place)
     finally:
         os.close(place)

@@ -22,7 +22,7 @@ from traitlets import Integer, TraitError, Unicode, default, validate
 from naas_spawner import phases
 from naas_spawner.docker.engine import TMPFS, Engine, EngineRefused, NoSuchObject, explain, no_server
 from naas_spawner.docker.images import Image, Images, shared
-from naas_spawner.docker.side import RUN, SideContainer, SideSettings
+from naas_spawner.docker.side import RUN, SideContainer, SideSettings, write_as
 from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
 from naas_spawner.phases import Phase, Progress
 from naas_spawner.readiness import NotReady, wait_ready
@@ -125,8 +125,8 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
 
     @property
     def agent_name(self) -> str:
-        """Name of the side container."""
-        return f"{self.prefix}-agent-{self.key}"
+        """Name of the side container. No hub name and no server's name has an underscore, so it is never a server's container."""
+        return f"{self.object_name}_agent"
 
     @property
     def engine(self) -> Engine:
@@ -162,7 +162,8 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
     async def _open_view(self) -> None:
         """Have the helper make the folders' place, without folders yet: those come with the plan, while the container starts."""
         self._view = None
-        if trouble := await asyncio.to_thread(self._make_mount_point, self.link_name):
+        mounts = Path(self.mounts_socket).parent if self.mounts_socket else self.run_folder
+        if trouble := await asyncio.to_thread(self._make_mount_point, self.link_name, mounts):
             self._no_folders = ("link-taken", trouble)
         elif not self.mounts_socket:
             self._no_folders = ("no-helper", "This site has no mount helper for containers. Tell the operators.")
@@ -194,9 +195,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         accounts = self.run_folder / "etc"
         make_folder(accounts, 0, 0o755)
         for name, text in ACCOUNTS.items():
-            file = accounts / name
-            file.write_text(text.format(name=self.user.name, uid=self._uid, home=self.inner_home))
-            file.chmod(0o644)
+            write_as(accounts, name, text.format(name=self.user.name, uid=self._uid, home=self.inner_home), 0, 0o644)
         for own in (self.agent_run, self.run_folder / "cache"):
             make_folder(own, self._uid)
         for name, place in list(self._host.links.items()):
@@ -204,13 +203,13 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
                 del self._host.links[name]
                 self._host.troubles.append(trouble)
 
-    def _make_mount_point(self, name: str, place: Path | None = None) -> str:
+    def _make_mount_point(self, name: str, before: Path) -> str:
         """An empty folder in the home, over which a container binds another; why not, for people. What is theirs is never changed.
 
-        Parameters: ``place``, where a link of `NaasLocalSpawner` with this name may lead: such a link gives way.
+        A link to ``before``, or below it, which `NaasLocalSpawner` left there, gives way; a link of the person's own does not.
         """
         point = self.home / name
-        if point.is_symlink() and (point.readlink() == place or point.readlink().is_relative_to(self._data)):
+        if point.is_symlink() and point.readlink().is_relative_to(before):
             point.unlink()
         if not os.path.lexists(point):
             make_folder(point, self._uid, 0o500)
@@ -342,8 +341,9 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         env["JUPYTERHUB_ROOT_DIR"] = str(self.inner_home)
         env["JUPYTER_RUNTIME_DIR"] = "/tmp/jupyter"  # noqa: S108 - of the container, which is the person's alone
         env["NAAS_STORAGE_RUN"] = str(RUN)
-        # Where NVIDIA's runtime is the engine's default, an image could ask for every card by itself.
-        env["NVIDIA_VISIBLE_DEVICES"] = ",".join(self.gpu_devices) or "void"
+        if not self.gpu_devices:
+            # Where NVIDIA's runtime is the engine's default, an image that says `all` (as NVIDIA's own do) would be given every GPU.
+            env["NVIDIA_VISIBLE_DEVICES"] = "void"
         if self.examples_dir:
             env["NAAS_EXAMPLES"] = str(EXAMPLES)
         return env

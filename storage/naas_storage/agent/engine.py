@@ -142,6 +142,11 @@ def remote_name(folder: Folder) -> str:
     return f"s3:{folder.bucket}/{folder.prefix}/" if folder.prefix else f"s3:{folder.bucket}"
 
 
+def remote_control(plan: AgentPlan, folder: Folder) -> Path:
+    """The socket by which an rclone is controlled, as the run folder knows it: a socket's path has 107 bytes at most (unix(7))."""
+    return (plan.remote_controls or Path()) / f"{folder.name}.rc"
+
+
 def in_cache(folder: Folder, top: Path) -> Path:
     """Where rclone keeps what belongs to a folder, below ``vfs`` or ``vfsMeta`` of its cache."""
     return top / remote_name(folder).replace(":", "/", 1)
@@ -172,7 +177,14 @@ def command(
     program, size = str(find_rclone(plan.rclone)), _disk_size(plan, folder, objects)
     return [
         *(program, "mount2", remote_name(folder), mount_point, "--config", "rclone.conf", *FLAGS, *size),
-        *("--rc-addr", f"unix://{folder.name}.rc", "--devname", f"naas:{folder.name}", "--default-time", now),
+        *(
+            "--rc-addr",
+            f"unix://{remote_control(plan, folder)}",
+            "--devname",
+            f"naas:{folder.name}",
+            "--default-time",
+            now,
+        ),
         *("--cache-dir", str(plan.cache / folder.name), "--vfs-cache-max-size", f"{plan.cache_bytes}B"),
         *("--vfs-cache-min-free-space", f"{spare_disk(plan)}B"),
         *("--vfs-write-back", UNSENT_WRITE_BACK if unsent else WRITE_BACK),
@@ -186,7 +198,7 @@ class Engine:
 
     def __init__(self, plan: AgentPlan, folder: Folder, process: asyncio.subprocess.Process) -> None:
         self.folder, self.process = folder, process
-        self.socket = plan.run / f"{folder.name}.rc"
+        self.socket = plan.run / remote_control(plan, folder)
         self.last_error = ""
         self._said: set[str] = set()
 
@@ -203,7 +215,7 @@ class Engine:
         unsent: bool = False,
     ) -> Engine:
         """Start it; ``descriptor`` is handed over and closed here, so that the mount ends with rclone."""
-        (plan.run / f"{folder.name}.rc").unlink(missing_ok=True)
+        (plan.run / remote_control(plan, folder)).unlink(missing_ok=True)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command(plan, folder, mount_point, objects, unsent),

@@ -11,9 +11,11 @@ import ast
 import asyncio
 import contextlib
 import datetime as dt
+import errno
 import logging
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -227,7 +229,11 @@ class Withdrawn:
             if self.names.get(name) is entry and await self._is_back(engine, name, entry):
                 log.info("%s: %s was %s while it was sent", self.folder.name, name, "renamed" if only else "withdrawn")
                 act = partial(_rename, top, name, entry.target) if only else partial(_remove, top, name)
-                await in_thread(partial(_unless, self._files / name, act), PATH_LIMIT)
+                try:
+                    await in_thread(partial(_unless, self._files / name, act), PATH_LIMIT)
+                except _Hidden:
+                    if not only:  # else it would be the only copy
+                        await engine.rc("operations/deletefile", RC_LIMIT, fs=remote_name(self.folder), remote=name)
         self._looked(name, entry)
 
     def _looked(self, name: str, entry: Name) -> None:
@@ -264,16 +270,43 @@ def _unless(file: Path, act: partial[None]) -> None:
             act()
 
 
-def _path(top: Path, name: str) -> Path:
-    return top / name.removesuffix(LINK_SUFFIX)
+class _Hidden(OSError):
+    """The folder shows something else at an object's path: a program has made a link there, or in the place of a folder above."""
+
+
+@contextlib.contextmanager
+def _place(top: Path, name: str) -> Iterator[tuple[int, str]]:
+    """An object's folder, found without following a link, and its name there. Raises _Hidden, or OSError when there is no such folder."""
+    parts = PurePosixPath(name.removesuffix(LINK_SUFFIX)).parts
+    folder = os.open(top, os.O_PATH | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            try:
+                below = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            except NotADirectoryError as error:
+                raise _Hidden(error.errno, error.strerror, name) from error
+            os.close(folder)
+            folder = below
+        yield folder, parts[-1]
+    finally:
+        os.close(folder)
+
+
+def _check_shown(folder: int, name: str, link: bool) -> None:
+    if stat.S_ISLNK(os.lstat(name, dir_fd=folder).st_mode) != link:
+        raise _Hidden(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
 def _remove(top: Path, name: str) -> None:
-    _path(top, name).unlink()
+    with _place(top, name) as (folder, last):
+        _check_shown(folder, last, name.endswith(LINK_SUFFIX))
+        os.unlink(last, dir_fd=folder)
 
 
 def _rename(top: Path, name: str, target: str) -> None:
-    _path(top, name).rename(_path(top, target))
+    with _place(top, name) as (folder, last), _place(top, target) as (other, new):
+        _check_shown(folder, last, name.endswith(LINK_SUFFIX))
+        os.rename(last, new, src_dir_fd=folder, dst_dir_fd=other)
 
 
 def _of_file(path: Path) -> Identity | None:

@@ -18,6 +18,7 @@ RECIPES = {
     "no-server": "ENTRYPOINT []",
     "ends": "LABEL io.infn.naas.start=\"sh -c 'echo the licence is missing >&2; exit 3'\"\nENTRYPOINT []",
     "silent": 'LABEL io.infn.naas.start="sleep 3600"\nENTRYPOINT []',
+    "unreadable": 'LABEL io.infn.naas.start="sh -c \'unclosed"\nENTRYPOINT []',
 }
 
 
@@ -59,6 +60,7 @@ SAID = {
     "no server": ("naas-tests/no-server:1 holds no notebook server", "install jupyterhub"),
     "ends": ("the server ended before it answered", "the licence is missing"),
     "silent": ("did not answer within", "Choose another image"),
+    "unreadable": ("The label io.infn.naas.start of the image naas-tests/unreadable:1 is no command", "Correct it"),
 }
 
 
