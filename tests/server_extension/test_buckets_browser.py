@@ -145,6 +145,8 @@ def test_changes_reach_the_store(lab: Stack, s3: Any, visit: Callable[..., Page]
     expect(dialog(page).get_by_label("Name")).to_be_focused()
     page.keyboard.type("run 1/é")
     expect(dialog(page).get_by_role("button", name="Make folder")).to_be_disabled()
+    page.keyboard.press("Enter")
+    expect(dialog(page).get_by_text("A name has no slash.")).to_be_visible()
     page.keyboard.press("Backspace")
     page.keyboard.press("Backspace")
     page.keyboard.press("Enter")

@@ -156,7 +156,7 @@ def test_a_link_is_a_value(alice: Kernel) -> None:
         ("share bob/secret", "does not let you"),
         ("share alice", "one file, not a folder"),
         ("share alice/runs/ --expires 1h", "one file, not a folder"),
-        ("share 'alice/runs/a b.csv' --expires 9d", "seconds at most"),
+        ("share 'alice/runs/a b.csv' --expires 9d", "minutes at most"),
         ("share 'alice/runs/a b.csv' --expires soon", "is not a life"),
         ("share", "required: path"),
         ("share 'open", "quote is not closed"),

@@ -77,7 +77,7 @@ class TestLinks:
         put(site.alice, "shared")
         usual = site.alice.share("shared")
         assert LIFE - 600 < usual.longest_seconds <= LIFE
-        with pytest.raises(InvalidInput, match="seconds at most") as refused:
+        with pytest.raises(InvalidInput, match="minutes at most") as refused:
             site.alice.share("shared", LIFE + 1)
         assert refused.value.code == "too-long"
         with pytest.raises(InvalidInput):

@@ -128,6 +128,7 @@ export const Field = React.forwardRef<
             onChange(event.target.value);
           }}
           onBlur={() => setLeft(value !== '')}
+          onKeyDown={event => event.key === 'Enter' && setLeft(value !== '')} // the button is off: say why
         />
       </div>
       <div id={`${id}-below`} className={wrong ? 'jp-Naas-problem' : 'jp-Naas-fieldHint'}>

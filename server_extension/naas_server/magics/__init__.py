@@ -26,7 +26,7 @@ def storage(line: str) -> Any:
     %storage retry                     send what could not be uploaded again now
 
     PATH is a path below cloud-storage, or bucket/key. Put one with spaces in quotes. Lives: 90s, 30m, 2h, 1d.
-    The answer is an object: `link = %storage share cloud-storage/alice/a.csv --expires 2h`, then `link.url`.
+    The answer is an object: `link = %storage share cloud-storage/alice/a.csv --expires 30m`, then `link.url`.
     """
     from IPython.core.error import UsageError
     from naas_client.errors import NaasError

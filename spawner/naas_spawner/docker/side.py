@@ -22,6 +22,8 @@ REMOTE_CONTROLS = Path("/tmp")  # noqa: S108 - of the container
 """A server must not reach them: they would let its programs act in the side container."""
 
 PROCESSES = 512
+RESTARTS = 5
+"""By the engine, at once; then the spawner looks after it (`NaasMachineSpawner.look_after_agent`)."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class SideContainer:
             "mem_limit": settings.memory,
             "memswap_limit": settings.memory,
             "pids_limit": PROCESSES,
-            "restart_policy": {"Name": "on-failure"},
+            "restart_policy": {"Name": "on-failure", "MaximumRetryCount": RESTARTS},
         }
 
     async def running(self) -> bool:

@@ -110,7 +110,8 @@ class Objects:
         longest = min(LONGEST_LINK, int((ends - now).total_seconds()))
         life = min(USUAL_LINK, longest) if seconds is None else seconds
         if life > longest:
-            text = f"A link can live {longest} seconds at most now, because your session at the store ends then. Ask for less."
+            span = f"{longest // 60} minutes" if longest >= 120 else f"{longest} seconds"
+            text = f"A link can live {span} at most now, because your session at the store ends then. Ask for less."
             raise InvalidInput(text, code="too-long")
         if life < 1:
             raise InvalidInput("A link lives for a second at least. Ask for more.", code="too-short")
