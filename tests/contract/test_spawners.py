@@ -171,6 +171,18 @@ def test_an_ordinary_folder_in_the_way_is_said_and_kept(served: Served) -> None:
         shutil.rmtree(place)
 
 
+def test_somebody_without_storage_has_a_server_and_is_told_why(served: Served) -> None:
+    erin = served.sign_in("erin")
+    erin.start_server(profile="small")
+    status = wait_for(
+        lambda: (s := erin.server("GET", "naas/api/storage").json())["state"] == "degraded" and s, "it is said"
+    )
+    assert "users/s3" in status["reason"]
+    assert status["code"] != "no-agent"
+    with erin.kernel() as kernel:
+        assert kernel.run("import os; print(os.path.isdir('cloud-storage/erin'))") == "False\n"
+
+
 # Life of hub and server
 
 

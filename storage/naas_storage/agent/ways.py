@@ -125,7 +125,8 @@ class FusermountWay:
         self.plan = plan
         self.program = shutil.which("fusermount3")
         self._bare: dict[str, int] = {}
-        plan.view.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not plan.degraded:  # then nothing is ever shown, and in a container the place cannot be made
+            plan.view.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def place(self, name: str) -> Path:
         """Below the run folder."""
@@ -133,7 +134,7 @@ class FusermountWay:
 
     async def clean(self) -> None:
         """Whatever is mounted below the run folder, also under names of an earlier plan, and its links."""
-        if self.program is None:
+        if self.program is None or not self.plan.view.is_dir():
             return
         names = {Path(one.path).name for one in mounts_below(self.plan.run / "mnt")}
         links = {link.name for link in self.plan.view.iterdir() if link.is_symlink() and link.name in names}
