@@ -165,6 +165,7 @@ async def _provision(provisioner: Callable[[], AbstractAsyncContextManager[Provi
             now = dt.datetime.now(dt.UTC)
             row = IdentityRow(id=number, name=name, subject=SUBJECTS[name], issuer=issuer, claims_at=now)
             await rgw.admit(row, folders_of(name))
+            await rgw.permit(row, folders_of(name))
 
 
 @contextmanager

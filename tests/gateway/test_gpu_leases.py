@@ -87,11 +87,16 @@ async def test_a_call_that_is_sent_again_gets_the_same_devices(gpus: Gpus) -> No
 
 
 @pytest.mark.asyncio
-async def test_another_wish_of_the_same_server_takes_the_place_of_the_former(gpus: Gpus) -> None:
+async def test_another_wish_of_the_same_server_takes_the_place_of_the_former(gpus: Gpus, database: Database) -> None:
     await gpus.report([*slices(2), *slices(1, flavour="whole")])
     await gpus.lease("alice", GpuRequest(flavour=SLICE, count=2))
+    await gpus.report([*slices(1), *slices(1, flavour="whole")])
     await gpus.lease("alice", GpuRequest(flavour="whole"))
-    assert (await free(gpus), await free(gpus, "whole")) == (2, 0)
+    states = {state.flavour: (state.free, state.missing) for state in (await gpus.states()).items}
+    assert states == {SLICE: (1, 0), "whole": (0, 0)}, "what was missing is gone with its lease"
+    [row] = (await Audit(database).page(None, "gpu.release", None, 10, None)).items
+    assert (row.actor, row.object, row.result) == ("hub", "alice/", "ok")
+    assert row.detail["devices"] == [device.device for device in slices(2)]
 
 
 @pytest.mark.asyncio

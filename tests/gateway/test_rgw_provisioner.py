@@ -13,11 +13,18 @@ import pytest
 from gateway_app import Gateway, HubStandIn, gateway_app
 from naas_client.errors import NotFound, Unavailable
 from naas_client.files import write_private
+from naas_client.folders import GroupFolder
 from naas_client.models import NewS3Key, Part, StoragePlan
 from naas_client.names import hub_name
+from naas_client.settings import StorageSection
 from naas_gateway.clients.rgw import RgwAdmin
-from naas_gateway.clients.s3 import Keys
+from naas_gateway.clients.s3 import Keys, Store
 from naas_gateway.clients.sites import Sites
+from naas_gateway.clock import utcnow
+from naas_gateway.db.engine import Database
+from naas_gateway.db.tables import IdentityRow
+from naas_gateway.services.audit import Audit
+from naas_gateway.services.provisioners.rgw import POLICY, Rgw
 from naas_local.ceph import CephStore
 from naas_local.iam import EmbeddedIam
 from s3_people import own_client, refusal, s3_client
@@ -341,6 +348,33 @@ def test_a_wrong_admin_key_degrades_new_people_and_health_and_keeps_the_others(
         store = wait_for(lambda: store_part(gateway, "degraded"), "health shows the refused key")
         assert "storage.admin_access_key_file" in store.detail
         assert "wrong-secret" not in gateway.log.read_text() + plan.degraded + store.detail
+
+
+@pytest.mark.asyncio
+async def test_a_late_start_does_not_bring_back_a_group_that_was_lost(ceph: CephStore, database: Database) -> None:
+    """The start read the person's groups before they lost one."""
+    folder = GroupFolder(name="cygno", bucket="cygno-data", groups=["cygno"])
+    now = utcnow()
+    row = IdentityRow(id=1, name="late-start", subject="late-start", issuer="https://iam", claims={}, claims_at=now)
+
+    async def issuer() -> str:
+        return "https://iam/"
+
+    sites = Sites([ceph.url])
+    try:
+        admin = RgwAdmin(sites, Keys(*ceph.admin, "us-east-1"))
+        settings = StorageSection(url=ceph.url, provisioner="rgw", folders=[folder])
+        rgw = Rgw(settings, admin, Store(sites), Audit(database), issuer)
+        await rgw.admit(row, [folder])
+        await rgw.permit(row, [folder])
+        assert "cygno-data" in json.dumps(await admin.role_policy("naas-late-start", POLICY))
+        await rgw.permit(row, [])
+        await rgw.admit(row, [folder])
+        rules = await admin.role_policy("naas-late-start", POLICY)
+        assert rules
+        assert "cygno-data" not in json.dumps(rules)
+    finally:
+        await sites.close()
 
 
 @pytest.mark.asyncio

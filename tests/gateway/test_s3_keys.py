@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
@@ -14,11 +15,18 @@ from gateway_app import Gateway, HubStandIn, gateway_app
 from gateway_calls import call, error_of
 from naas_client.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from naas_client.gateway import SyncGatewayClient
-from naas_client.models import MadeS3Key, NewS3Key
+from naas_client.models import Claims, MadeS3Key, NewS3Key
 from naas_client.settings import SharedSettings, validate
+from naas_gateway.clock import utcnow
+from naas_gateway.db.engine import Database
+from naas_gateway.db.tables import IdentityRow, S3KeyRow
+from naas_gateway.services.access import Access
+from naas_gateway.services.provisioners.contract import KeyWish
+from naas_gateway.services.s3_keys import S3Keys
 from naas_local.iam import EmbeddedIam
 from naas_local.store import EmbeddedStore, embedded_store
 from s3_people import refusal, s3_client
+from sqlalchemy import select, update
 from waiting import wait_for
 
 pytestmark = pytest.mark.server
@@ -71,7 +79,7 @@ def s3(key: MadeS3Key) -> Any:
     return s3_client(key.endpoint, keys)
 
 
-def database(site: Gateway) -> sqlite3.Connection:
+def rows_of(site: Gateway) -> sqlite3.Connection:
     return sqlite3.connect(site.log.parent / "gateway.sqlite", timeout=10)
 
 
@@ -218,7 +226,7 @@ def test_while_the_store_is_down_nothing_is_half_made_and_no_end_is_forgotten(
     wait_for(lambda: person.s3_keys().items == [], "the store hears of the end", limit=100)
     assert refusal(lambda: s3(made).list_objects_v2(Bucket="unlucky")) == "InvalidAccessKeyId"
     assert actions(site, hub, made.access_key_id)[-1] == ("naas-gateway", "s3-key.end", "revoked")
-    with database(site) as rows:
+    with rows_of(site) as rows:
         assert wait_for(
             lambda: (
                 rows.execute("SELECT count(*) FROM s3_keys WHERE state IN ('making', 'revoking')").fetchone() == (0,)
@@ -232,7 +240,7 @@ def test_an_expired_key_and_one_half_made_are_ended(
 ) -> None:
     person = newcomer("forgetful")
     expired, broken = person.make_s3_key(wish()), person.make_s3_key(wish())
-    with database(site) as rows:  # a day passes for the one; the gateway was killed while it made the other
+    with rows_of(site) as rows:  # a day passes for the one; the gateway was killed while it made the other
         rows.execute("UPDATE s3_keys SET expires_at = '2026-01-01 00:00:00' WHERE id = ?", (expired.id,))
         rows.execute("UPDATE s3_keys SET state = 'making', made_at = '2026-01-01 00:00:00' WHERE id = ?", (broken.id,))
     assert broken.id not in [key.id for key in person.s3_keys().items]
@@ -247,6 +255,49 @@ def test_an_expired_key_and_one_half_made_are_ended(
         ("naas-gateway", "s3-key.revoke", "expired"),
         ("naas-gateway", "s3-key.end", "expired"),
     ]
+
+
+class LateStore:
+    """A store that takes so long to make a key that the recurring look has ended and forgotten it by then."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.keys, self.away = database, set[str](), False
+        self.look: Callable[[], Awaitable[None]] | None = None
+
+    async def make_key(self, _row: IdentityRow, wish: KeyWish) -> str:
+        async with self.database.write() as session:
+            await session.execute(update(S3KeyRow).values(made_at=utcnow() - DAY))
+        assert self.look is not None
+        await self.look()
+        async with self.database.read() as session:
+            assert not (await session.scalars(select(S3KeyRow))).all()
+        self.keys.add(wish.access_key_id)
+        self.away = True
+        return "secret"
+
+    async def revoke_key(self, _row: IdentityRow, access_key_id: str) -> None:
+        if self.away:
+            raise Unavailable("not now", code="store-down")
+        self.keys.discard(access_key_id)
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_the_store_made_after_its_end_is_ended_again(database: Database) -> None:
+    """With stand-ins for all but the database: no real store can be told to answer between two looks."""
+    now, store = utcnow(), LateStore(database)
+    claims = Claims(issuer="https://iam", subject="late", groups=MEMBER, fetched_at=now)
+    async with database.write() as session:
+        known = {"claims": {}, "claims_at": now, "created_at": now, "preferred_username": "late"}
+        session.add(row := IdentityRow(issuer="https://iam", subject="late", name="late", **known))
+    settings = SharedSettings.model_validate({"storage": {"long_lived_keys": {"groups": ["developers"]}}})
+    keys = S3Keys(settings, database, None, None, Access(settings), AsyncMock(), store, "here")  # type: ignore[arg-type]
+    store.look = keys.end_due
+    with pytest.raises(Unavailable):
+        await keys.make(row, claims, wish())
+    assert len(store.keys) == 1
+    store.away = False
+    await keys.end_due()
+    assert store.keys == set()
 
 
 @pytest.mark.parametrize("left", [["users/naas", "users/s3"], ["users/naas", "developers"], []])
@@ -270,7 +321,7 @@ def test_signing_out_ends_no_key_until_nobody_has_vouched_for_long(
 ) -> None:
     made = newcomer("traveller").make_s3_key(wish())
     site.hub.sign_out("traveller")
-    with database(site) as rows:
+    with rows_of(site) as rows:
         rows.execute("UPDATE leases SET until = '2026-01-01 00:00:00' WHERE name LIKE '%s3-keys'")
         rows.commit()
         wait_for(

@@ -65,7 +65,7 @@ class Gpus:
             rows = await _rows(session)
             held = [row for row in rows if (row.username, row.server) == (name, wanted.server)]
             if not _fits(held, wanted):
-                _free(held)
+                await _take_back(session, "hub", held)
                 of_flavour = [row for row in rows if row.flavour == wanted.flavour]
                 held = _choose(of_flavour, wanted)
                 if not held:
@@ -165,16 +165,11 @@ def _none_free(rows: Sequence[GpuDeviceRow], wanted: GpuRequest) -> str:
     )
 
 
-def _free(rows: Iterable[GpuDeviceRow]) -> None:
-    for row in rows:
-        row.username = row.server = row.since = row.renewed_at = None
-
-
 async def _take_back(session: AsyncSession, actor: str, held: Sequence[GpuDeviceRow], result: str = "ok") -> None:
     if held:
         _note(session, actor, "gpu.release", held, result)
-    _free(held)
     for row in held:
+        row.username = row.server = row.since = row.renewed_at = None
         if not row.present:
             await session.delete(row)
 

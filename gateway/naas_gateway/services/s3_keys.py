@@ -85,7 +85,11 @@ class S3Keys:
         except BaseException:
             await self._to_end(row.name, [key.id], BROKEN)
             raise
-        if not await self._finish(row, key):
+        if not await self._finish(row, key):  # ended and forgotten already, perhaps before the store made it
+            key.state, key.reason = REVOKING, BROKEN
+            async with self._database.write() as session:
+                await session.merge(key)
+            await self._end(key, row)
             raise Conflict("Making the key took too long, so it was ended. Try again.", code="key-broken")
         return MadeS3Key(
             **_document(key, row.name).model_dump(),

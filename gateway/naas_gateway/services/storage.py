@@ -61,6 +61,7 @@ class Storage:
         trouble: Unavailable | None = None
         try:
             await self._provisioner.admit(row, shared.open)
+            await self._credentials.permit(row)
         except Unavailable as error:  # who was prepared before can go on
             trouble = error
         try:

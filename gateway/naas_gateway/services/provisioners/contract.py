@@ -53,15 +53,16 @@ class Provisioner(Protocol):
         """The role that STS gives to a person."""
 
     async def admit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
-        """What has to be there before STS knows the person, and before they reach their groups' folders.
+        """What has to be there before STS knows the person, and before they reach their groups' folders; opens none of these.
 
         Raises Unavailable, or BucketRefused for somebody else's bucket.
         """
 
     async def permit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
-        """Let the person into these folders of groups and no others, before each new credentials; nothing else is made.
+        """Let the person into their own place and these folders of groups, and into no others; nothing else is made.
 
-        Raises Unavailable when a right that was lost may not have been taken away.
+        `Credentials.permit` alone calls it, once at a time for each person. Raises Unavailable when a right that was lost may not have
+        been taken away.
         """
 
     async def settle(self, row: IdentityRow, credentials: S3Credentials) -> bool:

@@ -80,23 +80,18 @@ class Rgw:
         return f"arn:aws:iam:::role/{account(row.name)}"
 
     async def admit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
-        """User, quota, bucket, the groups' buckets and role; what is there stays as it is."""
+        """User, quota, bucket, the groups' buckets and a role without rules; what is there stays as it is."""
         key = row.id, tuple(folder.name for folder in shared)
         await self._flights.run(key, lambda: self._admit(row, shared))
 
     async def permit(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
-        """Bring the rules of the person's role up to date; who has no role yet is not let in by this.
+        """Write the rules of the person's role; who has no role yet is not let in by this.
 
         RGW looks at a role's rules at every request, so credentials that were given before change with them.
         """
-        try:
-            role = await self._admin.role(account(row.name))
-            if role and trusted_subject(json.loads(role["AssumeRolePolicyDocument"])) == row.subject:
-                await self._rules(row, shared)
-        except Unavailable as error:
-            if self._settings.folders:
-                raise
-            log.warning("the rules of %s were not looked at: %s", row.name, error.message)
+        role = await self._admin.role(account(row.name))
+        if role and trusted_subject(json.loads(role["AssumeRolePolicyDocument"])) == row.subject:
+            await self._rules(row, shared)
 
     async def settle(self, row: IdentityRow, credentials: S3Credentials) -> bool:
         """The prefix in scratch; that the bucket can be used is looked at as the person sees it."""
@@ -154,7 +149,6 @@ class Rgw:
         await self._role(row)
         for bucket in dict.fromkeys(folder.bucket for folder in shared):
             await self._group_bucket(bucket)
-        await self._rules(row, shared)
 
     async def _user(self, row: IdentityRow) -> dict[str, Any]:
         uid, mark = account(row.name), _mark(row)
@@ -250,7 +244,7 @@ class Rgw:
         await self._audit.record(row.name, "bucket.create", row.name)
 
     async def _role(self, row: IdentityRow) -> None:
-        """The person's role with today's rules. One for another subject is never changed."""
+        """The person's role; its rules are `permit`'s. One for another subject is never changed."""
         name, seconds = account(row.name), max(self._settings.session_seconds, SHORTEST_LIMIT)
         wanted = trust(await self._issuer(), row.subject, self._settings.audience)
         role = await self._admin.role(name)
