@@ -123,11 +123,10 @@ export class Toasts {
   private lost(status: IStorageStatus): string | null {
     const { trans, tag } = this.language;
     if (isDown(status)) {
-      return sentences(
-        trans.__('cloud-storage is not connected.'),
-        told(status.reason, trans),
-        trans.__('Your notebook runs; nothing can be written there until it is back.')
-      );
+      const what = trans.__('cloud-storage is not connected.');
+      const effect = trans.__('Your notebook runs; nothing can be written there until it is back.');
+      const all = sentences(what, told(status.reason, trans), effect);
+      return all.length <= LONGEST ? all : sentences(what, effect); // the panel says why
     }
     const lost = lostFolders(status);
     if (lost.length === 0) {

@@ -91,7 +91,9 @@ def _share(path: str, expires: str) -> LinkView:
     bucket, key = place(path)
     life = seconds(expires) if expires else None
     if not key or key.endswith("/"):
-        raise InvalidInput("A link opens one file, not a folder or bucket. Name a file.")
+        raise InvalidInput(
+            "A link opens one file, not a folder. Name it as BUCKET/KEY, or by its path below cloud-storage."
+        )
     try:
         return LinkView(f"{bucket}/{key}", Buckets().objects(bucket).share(key, life))
     except NotFound as error:
