@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from naas_local.ports import free_port
 
 NAAS = str(Path(sys.executable).with_name("naas"))
 START_LIMIT, STOP_LIMIT = 240, 120
-OPERATOR_SECRET = "the-password-in-the-operators-shell"
+OPERATOR_SECRET = f"the-password-in-the-operators-shell-{secrets.token_hex(8)}"
+"""New for each run: this file may lie where a test looks for it."""
 ACCESS_AGE = 6
 """Seconds of ``iam.auth_refresh_age`` in the shared product: by then lost access must have taken effect."""
 
