@@ -76,7 +76,7 @@ function backup(changes: Partial<IBackupStatus> = {}): IBackupStatus {
 
 for (const [what, status, look, word] of [
   ['all is saved', backup(), 'ok', 'Backup'],
-  ['nothing was ever saved', backup({ last: null }), 'off', 'Never backed up'],
+  ['nothing was ever saved', backup({ last: null }), 'off', 'No backup'],
   ['a part is missing', backup({ last: run({ errors: ['a: denied'] }) }), 'warn', 'Backup is incomplete'],
   ['the newest one failed', backup({ problem: 'The bucket is full.' }), 'bad', 'Backup failed'],
   ['work comes before an old failure', backup({ problem: 'Full.', running: work() }), 'busy', 'Backing up'],

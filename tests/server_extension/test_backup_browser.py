@@ -118,7 +118,7 @@ def test_from_never_to_a_file_that_is_back(
     page = visit(alice.stack.jupyter)
     panel = show_panel(page)
     backup = row(panel)
-    expect(backup).to_contain_text("Never backed up")
+    expect(backup).to_contain_text("No backup")
     page.screenshot(path=pictures / f"backup-never-{len(theme)}.png")
     backup.get_by_role("button", name="Back up now").click()
     expect(backup).to_have_attribute("data-look", "ok", timeout=WORK_LIMIT)

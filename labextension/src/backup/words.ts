@@ -24,7 +24,7 @@ export function backupState(status: IBackupStatus, trans: IWords): IShown {
     return { look: 'bad', word: trans.__('Backup failed') };
   }
   if (status.last === null) {
-    return { look: 'off', word: trans.__('Never backed up') };
+    return { look: 'off', word: trans.__('No backup') };
   }
   return status.last.errors.length > 0
     ? { look: 'warn', word: trans.__('Backup is incomplete') }

@@ -138,11 +138,13 @@ export const Field = React.forwardRef<
   );
 });
 
+/** A box to tick; with `group`, one of several of which one is chosen. */
 export function Check(props: {
   label: string;
   hint: string;
   checked: boolean;
   disabled?: boolean;
+  group?: string;
   onChange: (checked: boolean) => void;
 }): JSX.Element {
   const id = React.useId();
@@ -150,7 +152,8 @@ export function Check(props: {
     <div className="jp-Naas-check">
       <input
         id={id}
-        type="checkbox"
+        type={props.group === undefined ? 'checkbox' : 'radio'}
+        name={props.group}
         checked={props.checked}
         disabled={props.disabled}
         aria-describedby={`${id}-hint`}

@@ -1,7 +1,7 @@
 import { Clipboard } from '@jupyterlab/apputils';
 import React from 'react';
 
-import { clock } from '../formats';
+import { clock, count } from '../formats';
 import type { IFailure, View } from '../resource';
 import { toldAll } from '../words';
 import { Age, LinkButton, Note } from './basics';
@@ -65,6 +65,25 @@ export function Empty(props: {
       <p>{props.children}</p>
       {props.action}
     </div>
+  );
+}
+
+/** A search of one folder that has found nothing. Parameters: `scanned`, how many names it looked at. */
+export function NothingFound(props: { search: string; scanned: number; clear: () => void }): JSX.Element {
+  const { trans, tag } = useNaas().language;
+  const { search, scanned, clear } = props;
+  return (
+    <Empty
+      title={trans.__('Nothing matches “%1”', search)}
+      action={<LinkButton label={trans.__('Clear search')} onClick={clear} />}
+    >
+      {trans._n(
+        'Looked at 1 name below this folder.',
+        'Looked at %2 names below this folder.',
+        scanned,
+        count(scanned, tag)
+      )}
+    </Empty>
   );
 }
 

@@ -12,7 +12,7 @@ import { IconButton, LinkButton, Name } from '../basics';
 import { Grid, IRow } from '../buckets/grid';
 import { useNaas } from '../context';
 import { Search } from '../search';
-import { Empty, States } from '../states';
+import { Empty, NothingFound, States } from '../states';
 import { ask } from './question';
 import { Restore } from './restoreDialog';
 
@@ -168,17 +168,7 @@ export function FileList({ run, now }: { run: IBackupRun; now: Date }): JSX.Elem
             ) : search === '' ? (
               <Empty title={trans.__('Nothing is here')}>{trans.__('This backup holds no files.')}</Empty>
             ) : (
-              <Empty
-                title={trans.__('Nothing matches “%1”', search)}
-                action={<LinkButton label={trans.__('Clear search')} onClick={() => backup.open(place)} />}
-              >
-                {trans._n(
-                  'Looked at 1 name below this folder.',
-                  'Looked at %2 names below this folder.',
-                  listed.scanned,
-                  count(listed.scanned, tag)
-                )}
-              </Empty>
+              <NothingFound search={search} scanned={listed.scanned} clear={() => backup.open(place)} />
             )}
             <Foot listed={listed} busy={listing.busy} />
           </>

@@ -5,38 +5,10 @@ import { baseName, shown } from '../../buckets/keys';
 import type { IBackupRun } from '../../documents';
 import { count, moment } from '../../formats';
 import { useNaas } from '../context';
-import { Dialog } from '../dialog';
+import { Check, Dialog } from '../dialog';
 
 /** Names that a question lists. */
 const MOST = 5;
-
-function Choice(props: {
-  name: string;
-  label: string;
-  hint: string;
-  checked: boolean;
-  onChange: () => void;
-}): JSX.Element {
-  const id = React.useId();
-  return (
-    <div className="jp-Naas-check">
-      <input
-        id={id}
-        type="radio"
-        name={props.name}
-        checked={props.checked}
-        aria-describedby={`${id}-hint`}
-        onChange={props.onChange}
-      />
-      <div>
-        <label htmlFor={id}>{props.label}</label>
-        <div id={`${id}-hint`} className="jp-Naas-fieldHint">
-          {props.hint}
-        </div>
-      </div>
-    </div>
-  );
-}
 
 /** Where files of a backup are to go. Parameters: `keys`, files and folders (with their slash); empty for all. */
 export function Restore(props: {
@@ -98,15 +70,15 @@ export function Restore(props: {
       ) : null}
       <fieldset className="jp-Naas-choices">
         <legend>{trans.__('Where to')}</legend>
-        <Choice
-          name={group}
+        <Check
+          group={group}
           label={trans.__('Into a new folder')}
           hint={trans.__('It is made in local and called restored-… Nothing that you have is changed.')}
           checked={!inPlace}
           onChange={() => setInPlace(false)}
         />
-        <Choice
-          name={group}
+        <Check
+          group={group}
           label={trans.__('Where they came from')}
           hint={trans.__(
             'What is there now moves to a new folder in local, called replaced-… Nothing is lost.'

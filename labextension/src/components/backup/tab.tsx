@@ -280,7 +280,7 @@ export function BackupsTab(): JSX.Element {
                   onClick={() => void commands.execute(CommandIDs.backupSettings)}
                 />
                 <Tool
-                  primary
+                  primary={backup.runs.data?.length !== 0} // an empty list has it in its middle
                   icon={saveIcon}
                   label={trans.__('Back up now')}
                   disabled={running}

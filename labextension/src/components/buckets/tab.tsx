@@ -6,7 +6,7 @@ import { count } from '../../formats';
 import { LinkButton } from '../basics';
 import { useChanges, useNaas, useNow } from '../context';
 import { Search } from '../search';
-import { Empty, States } from '../states';
+import { Empty, NothingFound, States } from '../states';
 import { BucketList } from './bucketList';
 import { Ask, BucketsProvider, useBuckets } from './context';
 import { DeleteObjects } from './deleteDialogs';
@@ -87,17 +87,7 @@ function Objects({ now }: { now: Date }): JSX.Element {
                 {trans.__('Drop files here.')}
               </Empty>
             ) : (
-              <Empty
-                title={trans.__('Nothing matches “%1”', search)}
-                action={<LinkButton label={trans.__('Clear search')} onClick={() => browser.open(place)} />}
-              >
-                {trans._n(
-                  'Looked at 1 name below this folder.',
-                  'Looked at %2 names below this folder.',
-                  listed.scanned,
-                  count(listed.scanned, tag)
-                )}
-              </Empty>
+              <NothingFound search={search} scanned={listed.scanned} clear={() => browser.open(place)} />
             )}
             <Foot />
           </>
