@@ -47,6 +47,27 @@ def renew(plan, gateway):
     asyncio.run(once())
 
 
+def test_a_clock_that_goes_wrong_keeps_whoever_has_access(run, gateway):
+    """Each session has ended by this machine's clock when it comes; the store, whose clock is right, accepts it."""
+    from naas_client.gateway import GatewayClient
+
+    async def renewed() -> None:
+        async with GatewayClient(run.gateway_url, "token") as client:
+            access = Access(run, client.s3_credentials, lambda: None)
+            assert await access._renew()
+            gateway.life = -600
+            assert await access._renew()
+            assert access.ended is None
+            late = Access(run, client.s3_credentials, lambda: None)
+            assert not await late._renew()
+            assert late.problem is not None
+            assert late.problem.code == "clock-wrong"
+
+    asyncio.run(renewed())
+    ends = dt.datetime.fromisoformat(json.loads((run.run / "access.json").read_text())["ExpiresAt"])
+    assert ends > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=50)
+
+
 def test_folders_are_where_the_plan_says(run):
     assert naas_storage.folders() == {"alice": "alice", "scratch-alice": "scratch/alice"}
 

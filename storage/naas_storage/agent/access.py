@@ -37,6 +37,8 @@ class Access:
         self.path = plan.run / ACCESS_NAME
         self.site = plan.endpoint
         self.current: S3Credentials | None = None
+        self._life = 0.0
+        """Seconds that credentials have lived which came while the clock was right."""
         self.problem: NaasError | None = None
         self.ready = asyncio.Event()
 
@@ -85,9 +87,7 @@ class Access:
 
     async def _renew(self) -> bool:
         try:
-            credentials = await self._fetch()
-            if _left(credentials) <= 0:
-                raise Unavailable(CLOCK, code="clock-wrong")
+            credentials = self._by_our_clock(await self._fetch())
         except NaasError as error:
             log.warning("credentials were not renewed: %s (%s)", error.message, error.code)
             self.problem = error
@@ -98,6 +98,21 @@ class Access:
             return False
         self._use(credentials)
         return True
+
+    def _by_our_clock(self, credentials: S3Credentials) -> S3Credentials:
+        """Credentials that have just been made, with an end that this machine's clock can be asked about.
+
+        Where the clock is ahead by more than a session lives, each has ended when it comes. Then they live as long as those before:
+        whoever has folders keeps them. Raises Unavailable (``clock-wrong``) where there were none before.
+        """
+        if (left := _left(credentials)) > 0:
+            self._life = left
+            return credentials
+        if not self._life:
+            raise Unavailable(CLOCK, code="clock-wrong")
+        log.warning("the clock of this machine is ahead of the store's by more than %.0f s", self._life)
+        ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self._life)
+        return credentials.model_copy(update={"expires_at": ends})
 
     def _pause(self, failures: int) -> float:
         if failures:
