@@ -7,17 +7,12 @@ from typing import Any, ClassVar
 from naas_client.errors import InvalidInput, NaasError
 from naas_client.gateway import GatewayClient
 from naas_client.models import GpuRequest, GpuState
-from naas_client.settings import Section
-from naas_client.settings import validate as check_section
-from traitlets import List, TraitError, validate
+from traitlets import List, validate
 from traitlets.config import LoggingConfigurable
 
+from naas_spawner.checked import checked
 from naas_spawner.gpus import GpuPool, GpuSource, GpuSources
 from naas_spawner.options import Choice
-
-
-class _GpusOnly(Section):
-    gpus: GpuSources
 
 
 class GpuLeases(LoggingConfigurable):
@@ -46,10 +41,8 @@ class GpuLeases(LoggingConfigurable):
 
     @validate("gpus")
     def _check_gpus(self, proposal: Any) -> list[GpuSource]:
-        try:
-            return check_section({"gpus": proposal.value}, _GpusOnly, type(self).__name__).gpus
-        except InvalidInput as error:
-            raise TraitError(error.message) from None
+        found: list[GpuSource] = checked("gpus", GpuSources, proposal.value, type(self).__name__)
+        return found
 
     async def gpu_states(self) -> list[GpuState] | None:
         """What is free of the site's GPUs; None when it is not known, or when no profile has any."""

@@ -1,4 +1,4 @@
-"""What every spawner of ours has in common: profiles, validated options, storage beside the start, progress by phase, stop reasons."""
+"""What every spawner of ours has in common: storage beside the start, progress by phase, GPUs, stop reasons; choices are in `choosing`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from typing import Any, ClassVar
 
 from jupyterhub.spawner import SpawnException
 from naas_client.errors import InvalidInput, NaasError
-from naas_client.folders import HostFolder, HostFolders
 from naas_client.gateway import API_PATH, GatewayClient
-from naas_client.models import Capability, StopReason, StoragePlan
-from naas_client.settings import GroupSection, Section, read_secret
-from naas_client.settings import validate as check_section
-from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, List, TraitError, Unicode, default, validate
+from naas_client.models import StopReason, StoragePlan
+from naas_client.settings import read_secret
+from traitlets import Float, Unicode
 
 from naas_spawner import phases
-from naas_spawner.form import FormPage, render_options_form, request_language
+from naas_spawner.choosing import Choosing
 from naas_spawner.leases import GpuLeases
-from naas_spawner.options import Choice, from_form, validate_options
-from naas_spawner.phases import Phase, Progress, UsualTimes
-from naas_spawner.profiles import Profile, Profiles, default_profiles, opens
+from naas_spawner.options import Choice
+from naas_spawner.phases import Phase, Progress
 
 GATEWAY_LIMIT = 10.0
 """Seconds for one answer of the gateway during a start or stop."""
@@ -32,15 +28,7 @@ OLD_NAMES = ("JPY_API_TOKEN", "JUPYTERHUB_OAUTH_SCOPES")
 """Variables that JupyterHub sets twice for single-user servers older than the one we start."""
 
 
-class _ProfilesOnly(Section):
-    profiles: Profiles
-
-
-class _HostFoldersOnly(Section):
-    host_folders: HostFolders
-
-
-class NaasSpawnerMixin(GpuLeases):
+class NaasSpawnerMixin(GpuLeases, Choosing):
     """Put it before a spawner class. The subclass gives `place`, `launch`, `connect_folders`, `end_server`, `release_storage`."""
 
     phases: ClassVar[tuple[Phase, ...]] = (
@@ -51,16 +39,6 @@ class NaasSpawnerMixin(GpuLeases):
         phases.SERVER,
         phases.LAB,
     )
-    usual: ClassVar[UsualTimes] = UsualTimes()
-
-    profiles = List(
-        help="""
-        What people may choose at the start of a server, and which groups may choose it.
-
-        A list of `naas_spawner.profiles.Profile`, or of mappings with the same keys (see `naas config schema`, key `profiles`).
-        Bad entries are refused with the path of each mistake. Example: `[{"slug": "standard", "name": "Standard", "cores": [1, 2]}]`.
-        """
-    ).tag(config=True)
 
     gateway_url = Unicode(
         help="""
@@ -72,36 +50,6 @@ class NaasSpawnerMixin(GpuLeases):
 
     gateway_token_file = Unicode(
         help="File (mode 0600) with the token that hub and gateway share (`gateway.hub_token_file` in `naas.yaml`)."
-    ).tag(config=True)
-
-    storage_groups = List(
-        Unicode(),
-        help="""
-        Groups that have cloud storage (`capabilities.storage` in `naas.yaml`); empty: everybody.
-
-        Only for what the spawn page says: the gateway itself decides.
-        """,
-    ).tag(config=True)
-
-    scratch = Bool(
-        True, help="Whether there is a shared scratch area (`storage.scratch_bucket`), for what the spawn page says."
-    ).tag(config=True)
-
-    group_folders = List(
-        help="""
-        The folders below `cloud-storage` that groups share (`storage.folders` in `naas.yaml`), for what the spawn page says.
-
-        A list of `naas_client.folders.GroupFolder`; the gateway itself decides.
-        """
-    ).tag(config=True)
-
-    host_folders = List(
-        help="""
-        Folders of the host that people find in their homes (`hub.host_folders` in `naas.yaml`).
-
-        A list of `naas_client.folders.HostFolder`, or of mappings with the same keys; bad entries are refused with the path of each
-        mistake. Example: `[{"name": "shared", "path": "/srv/naas/shared", "read_only": true}]`.
-        """
     ).tag(config=True)
 
     rclone = Unicode(
@@ -128,130 +76,11 @@ class NaasSpawnerMixin(GpuLeases):
         help="Seconds that a stop waits for files on their way to the store. What is left over is uploaded at the next start.",
     ).tag(config=True)
 
-    group_notes = Dict(help="What to tell people about a group: the section `groups` of `naas.yaml`.").tag(config=True)
-    join_url = Unicode(help="Where to ask for a group that has no address of its own.").tag(config=True)
-    contact = Unicode(help="Address that people write to (`site.contact` in `naas.yaml`).").tag(config=True)
-
-    choice = AnyTrait(None, allow_none=True, help="The `naas_spawner.options.Choice` of the start that runs or ran.")
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._last_good = dict(getattr(self.orm_spawner, "user_options", None) or {})
-        self._before = self._last_good
         self._storage: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
         self._was_up = False
-
-    # Profiles and options
-
-    @default("profiles")
-    def _default_profiles(self) -> list[Profile]:
-        return default_profiles()
-
-    @validate("profiles")
-    def _check_profiles(self, proposal: Any) -> list[Profile]:
-        """Mappings become profiles. Raises TraitError with the path of each mistake."""
-        try:
-            return check_section({"profiles": proposal.value}, _ProfilesOnly, type(self).__name__).profiles
-        except InvalidInput as error:
-            raise TraitError(error.message) from None
-
-    @validate("host_folders")
-    def _check_host_folders(self, proposal: Any) -> list[HostFolder]:
-        """Mappings become folders. Raises TraitError with the path of each mistake."""
-        try:
-            return check_section({"host_folders": proposal.value}, _HostFoldersOnly, type(self).__name__).host_folders
-        except InvalidInput as error:
-            raise TraitError(error.message) from None
-
-    @property
-    def open_host_folders(self) -> list[HostFolder]:
-        """The folders of the host that this person's groups open; `HostFolder.of` gives a person's place on the host."""
-        groups = self.groups
-        return [folder for folder in self.host_folders if folder.is_open_to(groups)]
-
-    @property
-    def groups(self) -> set[str]:
-        """The person's groups as the hub knows them now."""
-        return {group.name for group in self.user.groups}
-
-    @default("options_form")
-    def _default_options_form(self) -> Any:
-        return type(self).render_form
-
-    async def render_form(self) -> str:
-        """The inside of the spawn page's form for this person."""
-        groups = self.groups
-        allowed = opens(self.storage_groups, groups)
-        names = " or ".join(self.storage_groups)
-        reason = "" if allowed else f"Cloud storage is open to members of {names}. Ask for access there."
-        page = FormPage(
-            user=self.user.name,
-            groups=sorted(groups),
-            profiles=self.profiles,
-            storage=Capability(allowed=allowed, groups=list(self.storage_groups), reason=reason),
-            scratch=self.scratch,
-            group_folders=[f for f in self.group_folders if f.is_open_to(groups) and f.name != self.user.name],
-            host_folders=self.open_host_folders,
-            last=self.last_choice,
-            last_at=self._last_time() if self._last_good else None,
-            group_notes={name: GroupSection.model_validate(note) for name, note in self.group_notes.items()},
-            join_url=self.join_url,
-            contact=self.contact,
-            usual_seconds={p.slug: s for p in self.profiles if (s := self.usual.median(p.slug)) is not None},
-            language=request_language(self.handler),
-            gpus=await self.gpu_states(),
-        )
-        return render_options_form(page)
-
-    @property
-    def last_choice(self) -> Choice | None:
-        """The choice of the last start, if it is still open to the person."""
-        if not self._last_good:
-            return None
-        try:
-            return validate_options(self.profiles, self.groups, self._last_good)
-        except InvalidInput:
-            return None
-
-    def _last_time(self) -> dt.datetime | None:
-        moment = getattr(self.orm_spawner, "last_activity", None)
-        return moment.replace(tzinfo=dt.UTC) if moment else None
-
-    @default("options_from_form")
-    def _default_options_from_form(self) -> Any:
-        return self._options_from_form_fields
-
-    def _options_from_form_fields(self, form_data: dict[str, Any]) -> dict[str, Any]:
-        last = self.last_choice
-        return from_form(form_data, last.as_options() if last else None)
-
-    @default("apply_user_options")
-    def _default_apply_user_options(self) -> Any:
-        return type(self).apply_choice
-
-    def apply_choice(self, user_options: dict[str, Any]) -> None:
-        """Check the options, wherever they come from, and remember their normal form; refused ones leave no trace."""
-        try:
-            choice = validate_options(self.profiles, self.groups, user_options)
-            self.check_choice(choice)
-        except InvalidInput as error:
-            self._remember(self._last_good)
-            raise SpawnException(error.message, reason=error.code) from None
-        self.choice = choice
-        self.mem_limit, self.cpu_limit = choice.memory, choice.cores
-        self._before = self._last_good
-        self._remember(choice.as_options())
-
-    def check_choice(self, choice: Choice) -> None:
-        """For subclasses: raise InvalidInput when this kind of spawner cannot give a choice."""
-
-    def _remember(self, options: dict[str, Any]) -> None:
-        self._last_good = options
-        self.user_options = options
-        if self.orm_spawner is not None:
-            self.orm_spawner.user_options = options
-            self.user.db.commit()
 
     # Environment
 
@@ -298,7 +127,7 @@ class NaasSpawnerMixin(GpuLeases):
             progress.close(succeeded=False)
             await self._give_up_storage()
             if isinstance(error, InvalidInput):
-                self._remember(self._before)  # what cannot be started is not offered again as the last choice
+                self.take_back_choice()
             if not isinstance(error, NaasError):
                 if isinstance(error, Exception):
                     await self.add_reason(

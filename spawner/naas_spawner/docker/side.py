@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ from naas_storage.plan import PLAN_NAME, AgentPlan
 
 from naas_spawner.agent import Places
 from naas_spawner.docker.engine import TMPFS, Engine, EngineRefused, NoSuchObject, explain
+from naas_spawner.docker.places import write_as
 
 RUN, CACHE, CONTROL = Path("/run/naas"), Path("/cache"), Path("/mounts")
 """In the side container; the server has the first one too, read-only."""
@@ -109,20 +108,3 @@ class SideContainer:
     async def stop(self, limit: float) -> None:
         """It takes its mounts away itself when it is told to end."""
         await self.engine.end(self.settings.name, limit)
-
-
-def write_as(folder: Path, name: str, text: str, uid: int, mode: int = 0o600) -> None:
-    """Write a file into a folder that is, or was, a person's own, as root: what is there already is replaced, no link is followed."""
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    temporary = f".{name}.new"
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=place)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=place), "w", encoding="utf-8") as file:
-            file.write(text)
-            os.fchown(file.fileno(), uid, uid)
-            os.fchmod(file.fileno(), mode)
-        os.replace(temporary, name, src_dir_fd=place, dst_dir_fd=place)
-    finally:
-        os.close(place)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +20,8 @@ from traitlets import Integer, TraitError, Unicode, default, validate
 from naas_spawner import phases
 from naas_spawner.docker.engine import TMPFS, Engine, EngineRefused, NoSuchObject, explain, no_server
 from naas_spawner.docker.images import Image, Images, shared
-from naas_spawner.docker.side import RUN, SideContainer, SideSettings, write_as
+from naas_spawner.docker.places import ACCOUNTS, mount_point, write_accounts
+from naas_spawner.docker.side import RUN, SideContainer, SideSettings
 from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
 from naas_spawner.phases import Phase, Progress
 from naas_spawner.readiness import NotReady, wait_ready
@@ -31,13 +30,6 @@ from naas_spawner.uids import make_folder
 HOMES = Path("/home")
 EXAMPLES = Path("/opt/naas-examples")
 PATH = "/opt/naas/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ACCOUNTS = {
-    "passwd": "root:x:0:0:root:/root:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
-    "{name}:x:{uid}:{uid}:{name}:{home}:/bin/bash\n",
-    "group": "root:x:0:\nnogroup:x:65534:\n{name}:x:{uid}:\n",
-}
-"""Bound over the image's own, so that the person's uid has a name in every image."""
-
 NOT_USED = ("extra_create_kwargs", "mounts", "pull_policy", "allowed_images", "post_start_cmd")
 """Traits of DockerSpawner that say what a profile says here, or would open what is closed."""
 
@@ -163,7 +155,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         """Have the helper make the folders' place, without folders yet: those come with the plan, while the container starts."""
         self._view = None
         mounts = Path(self.mounts_socket).parent if self.mounts_socket else self.run_folder
-        if trouble := await asyncio.to_thread(self._make_mount_point, self.link_name, mounts):
+        if trouble := await asyncio.to_thread(mount_point, self.home, self.link_name, self._uid, mounts):
             self._no_folders = ("link-taken", trouble)
         elif not self.mounts_socket:
             self._no_folders = ("no-helper", "This site has no mount helper for containers. Tell the operators.")
@@ -194,31 +186,13 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         make_folder(self.run_folder, 0, 0o711)
         accounts = self.run_folder / "etc"
         make_folder(accounts, 0, 0o755)
-        for name, text in ACCOUNTS.items():
-            write_as(accounts, name, text.format(name=self.user.name, uid=self._uid, home=self.inner_home), 0, 0o644)
+        write_accounts(accounts, self.user.name, self._uid, self.inner_home)
         for own in (self.agent_run, self.run_folder / "cache"):
             make_folder(own, self._uid)
         for name, place in list(self._host.links.items()):
-            if trouble := self._make_mount_point(name, place):
+            if trouble := mount_point(self.home, name, self._uid, place):
                 del self._host.links[name]
                 self._host.troubles.append(trouble)
-
-    def _make_mount_point(self, name: str, before: Path) -> str:
-        """An empty folder in the home, over which a container binds another; why not, for people. What is theirs is never changed.
-
-        A link to ``before``, or below it, which `NaasLocalSpawner` left there, gives way; a link of the person's own does not.
-        """
-        point = self.home / name
-        if point.is_symlink() and point.readlink().is_relative_to(before):
-            point.unlink()
-        if not os.path.lexists(point):
-            make_folder(point, self._uid, 0o500)
-            return ""
-        try:
-            free = stat.S_ISDIR(point.lstat().st_mode) and next(os.scandir(point), None) is None
-        except OSError:
-            free = False
-        return "" if free else f"{name} in your home is in the way of a folder. Rename it and start the server again."
 
     # Start
 

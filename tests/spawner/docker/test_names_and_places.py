@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from naas_client.names import is_server_key
-from naas_spawner.docker.side import write_as
+from naas_spawner.docker.places import mount_point, write_as
 from naas_spawner.docker.spawner import NaasDockerSpawner
 
 
@@ -43,10 +43,16 @@ def test_a_link_of_the_persons_own_is_not_taken_away(tmp_path: Path) -> None:
     home.mkdir()
     (home / "theirs").symlink_to("cloud-storage/alice")
     (home / "ours").symlink_to(place)
-    spawner = SimpleNamespace(home=home, _uid=None)
-    make = NaasDockerSpawner._make_mount_point
-    assert "theirs in your home is in the way" in make(spawner, "theirs", place)
+    assert "theirs in your home is in the way" in mount_point(home, "theirs", None, place)
     assert (home / "theirs").readlink() == Path("cloud-storage/alice")
-    assert make(spawner, "ours", place) == ""
+    assert mount_point(home, "ours", None, place) == ""
     assert (home / "ours").is_dir()
     assert not (home / "ours").is_symlink()
+
+
+def test_a_folder_in_the_way_stays_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "cloud-storage"
+    folder.mkdir(mode=0o750)
+    (folder / "precious").write_text("mine")
+    assert "cloud-storage in your home is in the way" in mount_point(tmp_path, "cloud-storage", None, tmp_path / "srv")
+    assert folder.stat().st_mode & 0o777 == 0o750
