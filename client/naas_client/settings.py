@@ -269,11 +269,12 @@ def load(path: Path | None, model: type[Model]) -> Model:
 def load_document(path: Path) -> dict[str, Any]:
     """The keys and values of a settings file, not yet checked. Raises InvalidInput when it cannot be read or is not YAML."""
     try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as stream:  # bytes: so that YAML names the file, and refuses what is no text
+            document: Any = yaml.safe_load(stream)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}. Give the path of your naas.yaml.") from error
     except yaml.YAMLError as error:
-        raise InvalidInput(f"{path} is not valid YAML: {error}") from error
+        raise InvalidInput(f"{path} is not valid YAML: {error}. Correct that place.") from error
     if document is not None and not isinstance(document, dict):
         raise InvalidInput(f"{path}: the top of the file must be keys and values, not {type(document).__name__}.")
     return document or {}

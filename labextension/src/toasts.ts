@@ -133,7 +133,10 @@ export class Toasts {
       return null;
     }
     if (lost.length > 1) {
-      return trans.__('%1 folders cannot be written.', count(lost.length, tag));
+      const number = count(lost.length, tag);
+      return lost.some(({ state }) => state === 'refused')
+        ? trans.__('%1 folders cannot be written.', number)
+        : trans.__('%1 folders are not connected.', number); // some of them could only be read
     }
     const [{ state, reason, browser_path, path }] = lost;
     const shown = browser_path ?? path;

@@ -55,6 +55,16 @@ def test_a_mistake_is_named_with_path_and_remedy(tmp_path: Path, text: str, sent
     assert str(file) in refused.value.message
 
 
+@pytest.mark.parametrize("content", [b"iam: [", b"site: {name: caff\xe8}\n", b"\x00\x01"])
+def test_what_is_no_yaml_is_named_by_its_place(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "naas.yaml"
+    file.write_bytes(content)
+    with pytest.raises(InvalidInput, match="not valid YAML") as refused:
+        load(file, SharedSettings)
+    assert refused.value.message.count(str(file)) == 2
+    assert "unicode string" not in refused.value.message
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "naas.yaml"
     file.write_text("iam:\n  isuer: x\n  client: y\n")
