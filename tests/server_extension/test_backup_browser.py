@@ -292,7 +292,7 @@ def test_narrow_and_italian(alice: BackupLab, visit: Callable[..., Page], pictur
     page = visit(alice.stack.jupyter)
     panel = show_panel(page)
     backup = row(panel)
-    expect(backup).to_contain_text("Mai fatto un backup")
+    expect(backup).to_contain_text("Nessun backup")
     box = panel.bounding_box()
     page.mouse.move(box["x"] + box["width"] + 2, 700)
     page.mouse.down()
