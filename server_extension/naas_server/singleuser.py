@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from naas_client import homes
-from naas_client.jupyter import before_server_import, short_runtime_dir
+from naas_client.jupyter import importing_server, short_runtime_dir
 
 
 def main() -> int:
@@ -21,9 +21,9 @@ def main() -> int:
     os.umask(0o007 if set(os.getgroups()) - {os.getgid()} else 0o077)
     examples = os.environ.pop("NAAS_EXAMPLES", "")
     homes.fill(Path.home(), ["local"], Path(examples) if examples else None)
-    before_server_import()
+    with importing_server():
+        from jupyterhub.singleuser.extension import main as serve
     from jupyter_core.paths import jupyter_runtime_dir
-    from jupyterhub.singleuser.extension import main as serve
 
     made = short_runtime_dir(jupyter_runtime_dir())
     try:

@@ -13,16 +13,15 @@ import site
 import sys
 from pathlib import Path
 
-from naas_client.jupyter import before_server_import
+from naas_client.jupyter import importing_server
 
 log = logging.getLogger(__name__)
 
 SERVER = "jupyterhub.singleuser.extension"
+"""Not `….app`: that patches handlers for its own world, and /lab then answers 500."""
 AGENT = "naas_storage.agent.app"
 
 MODULES = (
-    # Not jupyterhub.singleuser.app: it patches handlers for its own world, and /lab then answers 500.
-    SERVER,
     "jupyterlab.labapp",
     "jupyterlab.browser_check",
     "jupyterlab.extensions.pypi",
@@ -60,16 +59,15 @@ OWN = ("naas_server", "naas_server.extension", AGENT)
 
 def preload() -> None:
     """Import, then move all objects out of the garbage collector's sight, so that children share the memory."""
-    before_server_import()
     # People's processes must not look for modules where the launcher was started or in its owner's home.
     private = {"", str(Path.cwd()), site.getusersitepackages()}
     sys.path[:] = [path for path in sys.path if path not in private]
+    with importing_server():
+        importlib.import_module(SERVER)
     for name in (*MODULES, *OWN):
         try:
             importlib.import_module(name)
         except ImportError as error:
-            if name == SERVER:
-                raise
             log.info("not preloaded: %s (%s)", name, error)
     gc.collect()
     gc.freeze()
