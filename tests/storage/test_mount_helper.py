@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from naas_client.errors import InvalidInput, Unavailable
@@ -320,6 +321,18 @@ def test_it_does_not_run_without_root(world):
     )
     assert process.wait(10) == 2
     assert "run it as root" in (world.data / "n.log").read_text()
+
+
+def test_generated_requests_get_nothing_but_what_is_offered(world, data):
+    """A person's process asks on the agents' socket, root on the helper's own; both in the world's namespace."""
+    folder = data / "fuzz"
+    folder.mkdir(mode=0o711)
+    program = Path(__file__).parents[1] / "support" / "fuzz_helper.py"
+    fuzz = world.start(sys.executable, str(program), str(folder), "300", log="fuzz.log")
+    code = fuzz.wait(240)
+    log = (data / "fuzz.log").read_text()
+    assert code == 0, log[-4000:]
+    assert {"mounted", "refused", "published", "control refused"} <= set(json.loads(log.splitlines()[-1]))
 
 
 def test_mountinfo_paths_are_unescaped(tmp_path):
