@@ -210,6 +210,40 @@ class StorageSection(Section):
         return kept_names(self.folders)
 
 
+class HealthchecksSection(Section):
+    """The Healthchecks server whose checks people manage from their notebooks. Without ``url`` there is none."""
+
+    url: HttpAddress = Field(
+        "",
+        description="the server as the gateway reaches it, without `/api/v3`; empty: the embedded one of `naas up`, elsewhere none",
+        examples=["https://hc.cloud.infn.it"],
+    )
+    public_url: HttpAddress = Field("", description="the server as browsers reach it; default: the same")
+    ping_url: HttpAddress = Field(
+        "",
+        description="what stands before the UUID in ping addresses, as servers and people's programs reach it; default: what the "
+        "server itself says",
+        examples=["https://hc.cloud.infn.it/ping"],
+    )
+    admin_key_file: Path | None = Field(
+        None,
+        description="file (0600) with the admin key of an embedded server: each person's own project is then made at first use. "
+        "Healthchecks itself has no such key",
+    )
+    requests_per_minute: int = Field(
+        90,
+        ge=6,
+        le=100_000,
+        description="requests with one API key in any minute, by all replicas together; Healthchecks allows 100",
+    )
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> Self:
+        if not self.url and (self.public_url or self.ping_url or self.admin_key_file):
+            raise ValueError("url is missing. Name the server, or remove the other keys")
+        return self
+
+
 class GatewaySection(Section):
     """The platform's API service."""
 
@@ -252,6 +286,7 @@ class SharedSettings(BaseModel):
         description="which groups open a capability; a capability that is not named is open to everyone admitted",
     )
     storage: StorageSection = Field(default_factory=StorageSection)
+    healthchecks: HealthchecksSection = Field(default_factory=HealthchecksSection)
     gateway: GatewaySection = Field(default_factory=GatewaySection)
 
 
