@@ -56,9 +56,13 @@ export class Api {
     return this.json<T>(path, { method: 'PUT', body: JSON.stringify(body) }, TIMEOUT);
   }
 
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.json<T>(path, { method: 'PATCH', body: JSON.stringify(body) }, TIMEOUT);
+  }
+
   /** Parameters: `timeout`, milliseconds. */
-  post<T>(path: string, body: unknown, timeout = TIMEOUT): Promise<T> {
-    return this.json<T>(path, { method: 'POST', body: JSON.stringify(body) }, timeout);
+  post<T>(path: string, body: unknown, timeout = TIMEOUT, signal?: AbortSignal): Promise<T> {
+    return this.json<T>(path, { method: 'POST', body: JSON.stringify(body) }, timeout, signal);
   }
 
   async delete(path: string): Promise<void> {

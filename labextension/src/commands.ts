@@ -53,7 +53,7 @@ async function openFolder(parts: IParts, args: ReadonlyPartialJSONObject): Promi
 }
 
 /** A new cell below the active one; it is not run. Without a notebook the code goes to the clipboard. */
-function insertCode({ notebooks, app, language }: IParts, code: string): void {
+export function insertCode({ notebooks, app, language }: IParts, code: string): void {
   const panel = notebooks?.currentWidget;
   if (!panel) {
     Clipboard.copyToSystem(code);

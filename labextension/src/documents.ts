@@ -219,3 +219,137 @@ export interface IEvent {
 export interface IErrorAnswer {
   error: { code: string; message: string; request_id: string };
 }
+
+/** A project of the Healthchecks server; its API key stays with the platform. */
+export interface ICheckProject {
+  id: number;
+  name: string;
+  /** IAM group that shares it; empty: one's own. */
+  group: string;
+  read_only: boolean;
+  members_write: boolean;
+  writable: boolean;
+  manageable: boolean;
+  provisioned: boolean;
+  notify: boolean;
+  key_revoked: boolean;
+}
+
+export interface ICheckProjects {
+  items: ICheckProject[];
+  /** The server's own pages, where projects and keys are made; may be empty. */
+  url: string;
+  groups: string[];
+}
+
+export type CheckKind = 'simple' | 'cron' | 'oncalendar';
+
+export interface ICheck {
+  id: string;
+  project: number;
+  name: string;
+  slug: string;
+  tags: string[];
+  desc: string;
+  status: 'new' | 'up' | 'grace' | 'down' | 'paused' | `unknown: ${string}`;
+  started: boolean;
+  kind: CheckKind;
+  /** Seconds; only of a simple schedule. */
+  timeout: number | null;
+  grace: number;
+  schedule: string | null;
+  tz: string | null;
+  n_pings: number;
+  last_ping: string | null;
+  next_ping: string | null;
+  /** Seconds. */
+  last_duration: number | null;
+  channels: string[];
+  as_of: string;
+  /** Empty with a read-only key. */
+  ping_url: string;
+  badge_url: string;
+}
+
+/** Why what is shown of a project is older than it should be. */
+export interface ICheckProblem {
+  project: number;
+  code: string;
+  message: string;
+  as_of: string | null;
+}
+
+export interface IAgedPage<T> {
+  items: T[];
+  total: number | null;
+  next: string | null;
+  as_of: string | null;
+  problems: ICheckProblem[];
+}
+
+export interface ICheckPage extends IAgedPage<ICheck> {
+  states: Record<string, number>;
+  tags: string[];
+}
+
+export interface ICheckPing {
+  n: number;
+  at: string;
+  type: string;
+  exit_status: number | null;
+  /** Seconds. */
+  duration: number | null;
+  remote_addr: string;
+  user_agent: string;
+  has_body: boolean;
+}
+
+export interface ICheckPingBody {
+  n: number;
+  text: string;
+  binary: boolean;
+  size: number;
+  truncated: boolean;
+}
+
+export interface ICheckFlip {
+  at: string;
+  up: boolean;
+}
+
+export interface ICheckChannel {
+  id: string;
+  name: string;
+  kind: string;
+}
+
+export interface ICheckBadge {
+  tag: string;
+  svg: string;
+}
+
+/** What may be said of a check; what is left out stays, or is the server's own choice. */
+export interface ICheckFields {
+  name?: string;
+  tags?: string[];
+  desc?: string;
+  timeout?: number;
+  grace?: number;
+  schedule?: string;
+  tz?: string;
+  channels?: string[];
+}
+
+export interface INewCheckProject {
+  name: string;
+  api_key: string;
+  group: string;
+}
+
+export interface ISchedulePreview {
+  kind: 'cron' | 'oncalendar';
+  tz: string;
+  /** In English words; may be empty. */
+  text: string;
+  runs: string[];
+}

@@ -17,6 +17,12 @@ export const bucketIcon = new LabIcon({
   svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16" fill="none"><path class="jp-icon3 jp-icon-selectable" stroke="#616161" ${LINE} d="M2.5 4.2c0-1.2 2.4-2.2 5.5-2.2s5.5 1 5.5 2.2-2.4 2.3-5.5 2.3-5.5-1-5.5-2.3zl1.2 8c.2 1 2 1.8 4.3 1.8s4.1-.8 4.3-1.8l1.2-8"/></svg>`
 });
 
+/** Healthchecks, in the launcher and on the tab. */
+export const checkIcon = new LabIcon({
+  name: 'jupyterlab-naas:check',
+  svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16" fill="none"><path class="jp-icon3 jp-icon-selectable" stroke="#616161" ${LINE} d="M1.5 8.5h3l2-5.5 3 10 2-4.5h3"/></svg>`
+});
+
 const FILLED: Partial<Record<Look, string>> = {
   ok: 'M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13m3.3 4.9-3.9 4.2a.8.8 0 0 1-1.1 0L4.6 8.9l1.1-1.1 1.2 1.2 3.3-3.6z',
   warn: 'M8.9 2.1a1 1 0 0 0-1.8 0L1.2 13a1 1 0 0 0 .9 1.5h11.8a1 1 0 0 0 .9-1.5zM7.25 6h1.5v4.2h-1.5zM8 11.2a.9.9 0 1 1 0 1.8.9.9 0 0 1 0-1.8',

@@ -12,7 +12,8 @@ import { addBackup } from './backupCommands';
 import { addBuckets } from './bucketCommands';
 import { BucketBrowser } from './buckets/browser';
 import { BucketStore } from './buckets/store';
-import { addCommands } from './commands';
+import { addChecks, tellChecks } from './checkCommands';
+import { addCommands, insertCode } from './commands';
 import type { IOpen } from './components/panel';
 import { offerDrive } from './drive';
 import { NaasModel } from './model';
@@ -73,10 +74,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
     restorer?.add(panel, PANEL_ID);
     void stateDB?.fetch(PLUGIN_ID).then(open => panel.setOpen((open ?? {}) as Partial<IOpen>));
 
-    addCommands({ app, api, model, panel, language, version: VERSION, browser, notebooks }, palette);
+    const parts = { app, api, model, panel, language, version: VERSION, browser, notebooks };
+    addCommands(parts, palette);
     const buckets = new BucketBrowser(new BucketStore(api));
     addBuckets({ app, browser: buckets, model, language, palette, launcher, restorer });
     addBackup({ app, model, language, palette, browser, restorer });
+    const insert = (code: string) => insertCode(parts, code);
+    addChecks({ app, model, panel, language, palette, launcher, restorer, insert });
+    tellChecks(model, language, place => void app.commands.execute(CommandIDs.openCheck, place));
     const show = () => void app.commands.execute(CommandIDs.showStorage);
     statusBar?.registerStatusItem(STATUS_ID, {
       item: new StatusItem(model, language, show),

@@ -4,6 +4,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api, asFailure } from './api';
 import { BackupModel } from './backup/model';
+import { ChecksModel } from './checks/model';
 import type { IEvent, IHealth, IMe, IStorageStatus } from './documents';
 import { Resource } from './resource';
 import { S3KeyStore } from './s3Keys';
@@ -25,6 +26,7 @@ export class NaasModel implements IDisposable {
   readonly me = new Resource<IMe>();
   readonly keys: S3KeyStore;
   readonly backup: BackupModel;
+  readonly checks: ChecksModel;
 
   constructor(
     private readonly api: Api,
@@ -33,6 +35,8 @@ export class NaasModel implements IDisposable {
     this.keys = new S3KeyStore(api);
     this.backup = new BackupModel(api);
     this.backup.changed.connect(() => this._changed.emit());
+    this.checks = new ChecksModel(api);
+    this.checks.changed.connect(() => this._changed.emit());
     this.storagePoll = new Poll({
       name: 'naas:storage',
       factory: () => this.ask(this.storage, 'storage'),
@@ -72,6 +76,7 @@ export class NaasModel implements IDisposable {
     const appeared = visible && !this._panelVisible;
     this._panelVisible = visible;
     this.backup.panelVisible = visible;
+    this.checks.panelVisible = visible;
     if (appeared) {
       void this.healthPoll.refresh();
     }
@@ -87,7 +92,12 @@ export class NaasModel implements IDisposable {
     this.storage.restart();
     this.health.restart();
     this._changed.emit();
-    await Promise.allSettled([this.storagePoll.refresh(), this.healthPoll.refresh(), this.backup.refresh()]);
+    await Promise.allSettled([
+      this.storagePoll.refresh(),
+      this.healthPoll.refresh(),
+      this.backup.refresh(),
+      this.checks.refresh()
+    ]);
   }
 
   /** Send now what could not be sent. Raises `ApiError`. */
@@ -115,6 +125,7 @@ export class NaasModel implements IDisposable {
     this.storagePoll.dispose();
     this.healthPoll.dispose();
     this.backup.dispose();
+    this.checks.dispose();
     this.stream.dispose();
     Signal.clearData(this);
   }
@@ -143,6 +154,7 @@ export class NaasModel implements IDisposable {
   }
 
   private onEvent(_: EventStream, event: IEvent): void {
+    this.checks.told(event);
     if (event.type === 'storage.status') {
       this.storage.received(event.data as unknown as IStorageStatus);
       this._changed.emit();

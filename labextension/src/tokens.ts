@@ -3,6 +3,7 @@ export const PLUGIN_ID = 'jupyterlab-naas:plugin';
 export const PANEL_ID = 'jp-naas-panel';
 export const BUCKETS_ID = 'jp-naas-buckets';
 export const BACKUPS_ID = 'jp-naas-backups';
+export const CHECK_ID = 'jp-naas-check';
 export const DRIVE_BROWSER_ID = 'jp-naas-drive';
 export const STATUS_ID = 'jupyterlab-naas:status';
 export const DOMAIN = 'jupyterlab_naas';
@@ -24,5 +25,10 @@ export namespace CommandIDs {
   export const backupSettings = 'naas:backup-settings';
   export const insertObjectCode = 'naas:insert-object-code';
   export const insertFileCode = 'naas:insert-file-code';
+  export const showChecks = 'naas:show-healthchecks';
+  export const newCheck = 'naas:new-healthcheck';
+  export const openCheck = 'naas:open-healthcheck';
+  export const insertCheckCode = 'naas:insert-healthcheck-code';
+  export const addCheckProject = 'naas:add-healthcheck-project';
   export const about = 'naas:about';
 }

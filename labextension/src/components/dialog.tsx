@@ -105,8 +105,10 @@ export const Field = React.forwardRef<
     /** Stands before the input and cannot be changed. */
     before?: string;
     hint?: string;
+    /** Not to be read over a shoulder. */
+    secret?: boolean;
   }
->(function Field({ label, value, onChange, problem, before, hint }, ref): JSX.Element {
+>(function Field({ label, value, onChange, problem, before, hint, secret }, ref): JSX.Element {
   const id = React.useId();
   const [left, setLeft] = React.useState(false);
   const wrong = left && problem !== null;
@@ -118,9 +120,10 @@ export const Field = React.forwardRef<
         <input
           ref={ref}
           id={id}
+          type={secret ? 'password' : 'text'}
           value={value}
           spellCheck={false}
-          autoComplete="off"
+          autoComplete={secret ? 'new-password' : 'off'}
           aria-invalid={wrong}
           aria-describedby={[before ? `${id}-before` : '', `${id}-below`].join(' ')}
           onChange={event => {

@@ -4,6 +4,7 @@ import React from 'react';
 import { commandEntry, openMenu } from '../menu';
 import { CommandIDs } from '../tokens';
 import { IconButton } from './basics';
+import { Checks } from './checks/section';
 import { useChanges, useNaas, useNow } from './context';
 import { Services } from './services';
 import { Storage } from './storage';
@@ -11,6 +12,7 @@ import { Storage } from './storage';
 /** Which parts are open; restored with the workspace. */
 export interface IOpen {
   storage: boolean;
+  checks: boolean;
   services: boolean;
 }
 
@@ -53,6 +55,7 @@ export function Panel(props: { open: IOpen; onOpen: (open: IOpen) => void }): JS
     <div className="jp-Naas">
       <Header />
       <Storage open={open.storage} onToggle={() => onOpen({ ...open, storage: !open.storage })} now={now} />
+      <Checks open={open.checks} onToggle={() => onOpen({ ...open, checks: !open.checks })} now={now} />
       <div className="jp-Naas-fill" />
       <Services
         open={open.services}

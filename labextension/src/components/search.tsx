@@ -6,14 +6,18 @@ import { useNaas } from './context';
 /** Milliseconds without a key after which a search begins. */
 const SEARCH_PAUSE = 300;
 
-/** Where people type what they look for. Parameters: `place`, with which the text goes; `text`, what is looked for now. */
+/**
+ * Where people type what they look for. Parameters: `place`, with which the text goes; `text`, what is looked for now; `name`, what
+ * is looked through, else the folder.
+ */
 export function Search(props: {
-  place: object;
+  place: unknown;
   text: string;
+  name?: string;
   onSearch: (text: string) => void;
 }): JSX.Element {
   const { trans } = useNaas().language;
-  const { place, text: search, onSearch } = props;
+  const { place, text: search, onSearch, name = trans.__('Search below this folder') } = props;
   const [text, setText] = React.useState(search);
   React.useEffect(() => setText(search), [place, search]);
   React.useEffect(() => {
@@ -29,8 +33,8 @@ export function Search(props: {
       <input
         type="search"
         value={text}
-        aria-label={trans.__('Search below this folder')}
-        placeholder={trans.__('Search below this folder')}
+        aria-label={name}
+        placeholder={name}
         onChange={event => setText(event.target.value)}
         onKeyDown={event => {
           if (event.key === 'Escape' && text !== '') {

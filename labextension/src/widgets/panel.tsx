@@ -94,7 +94,7 @@ export class NaasPanel extends ReactWidget {
       : language.trans.__('NaaS: storage and services');
   }
 
-  private open: IOpen = { storage: true, services: false };
+  private open: IOpen = { storage: true, checks: false, services: false };
   private lastFocus: HTMLElement | null = null;
 }
 
