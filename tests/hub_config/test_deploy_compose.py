@@ -29,6 +29,7 @@ from naas_hub.deploy.compose import GENERATED, UIDS, Compose
 from naas_hub.settings import load_site, read_secrets
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files get owners")
+REPOSITORY = Path(__file__).parents[2]
 HOST = "notebooks.example.org"
 Write = Callable[..., Compose]
 
@@ -156,6 +157,8 @@ def test_a_dollar_stays_a_dollar(write: Write) -> None:
         ({"storage__url": "http://127.0.0.1:8182"}, "storage.url: name your object store as servers in containers"),
         ({"gateway__public_hub_url": None}, "public_hub_url: http://127.0.0.1:8000: give the address for browsers"),
         ({"gateway__public_hub_url": "https://a.example.org/hub"}, "give the address for browsers"),
+        ({"gateway__public_hub_url": "https://a.org { respond }"}, "give the address for browsers"),
+        ({"deploy__acme_email": "a@b.org }"}, "deploy.acme_email: String should match pattern"),
         ({"gateway__public_hub_url": "https://localhost"}, "localhost is no public name"),
         ({"gateway__public_hub_url": "https://10.0.0.4"}, "10.0.0.4 is no public name"),
         ({"gateway__url": "http://127.0.0.1:1"}, "gateway.url: `naas deploy compose` chooses this itself. Remove it"),
@@ -266,6 +269,13 @@ def test_a_certificate_that_cannot_serve_is_refused(
     spoil(made)
     with pytest.raises(NaasError, match=said):
         deployed(write, tmp_path)
+
+
+def test_the_example_for_readers_can_be_deployed(tmp_path: Path) -> None:
+    secret_file(tmp_path / "iam-secret")
+    example = (REPOSITORY / "deploy/compose/naas.yaml").read_text()
+    (tmp_path / "naas.yaml").write_text(example.replace("/etc/naas", str(tmp_path)))
+    assert Compose(tmp_path / "naas.yaml", tmp_path / "out").write()
 
 
 def test_without_an_engine_nothing_is_written(write: Write, tmp_path: Path) -> None:

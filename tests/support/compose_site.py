@@ -128,6 +128,7 @@ def compose_site(folder: Path) -> Iterator[ComposeSite]:
             try:
                 yield site
             finally:
-                site.compose("down", "--timeout", "60")
+                (folder / "compose.log").write_text(site.compose("logs", "--no-color"))
+                site.compose("down")
     finally:
         subprocess.run(["umount", "-R", folder], check=True)

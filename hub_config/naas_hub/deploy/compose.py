@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
@@ -44,6 +45,9 @@ OPERATORS = {
 """Secrets that ``naas.yaml`` names; the gateway gets copies."""
 
 OF_HUB = {"hub-token", "proxy-token", "cookie-secret", "crypt-key", "iam-client-secret"}
+
+HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
+"""A name of a machine in ASCII (of another script: its Punycode), or an IPv4 address."""
 
 CHOSEN_HERE = {
     "gateway": ("url", "keys_file", "hub_token_file", "hub_api_url"),
@@ -328,7 +332,7 @@ def _check_address(settings: SiteSettings) -> list[str]:
     url = settings.gateway.public_hub_url
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme != "https" or not host or parts.path or parts.query or parts.username is not None:
+    if parts.scheme != "https" or not HOST.fullmatch(host) or parts.path or parts.query or parts.username is not None:
         return [f"gateway.public_hub_url: {url}: give the address for browsers, as https://notebooks.example.org."]
     if settings.deploy.tls == "acme" and (
         "." not in host.strip(".") or host.endswith(".localhost") or _is_address(host)

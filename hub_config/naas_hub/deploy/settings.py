@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from naas_client.section import Section
-from naas_client.settings import HttpAddress
 from pydantic import AfterValidator, Field, model_validator
 
 VERSION = importlib.metadata.version("jupyterhub-naas")
@@ -42,10 +41,15 @@ class DeploySection(Section):
     )
     certificate_key_file: Path | None = Field(None, description="for `files`: PEM file (0600) with its key")
     acme_email: str = Field(
-        "", description="for `acme`: where the authority writes to", examples=["cloud-support@example.org"]
+        "",
+        pattern=r"^([\w.+-]+@[\w.-]+)?$",
+        description="for `acme`: where the authority writes to",
+        examples=["cloud-support@example.org"],
     )
-    acme_server: HttpAddress = Field(
-        "https://acme-v02.api.letsencrypt.org/directory", description="for `acme`: directory of the ACME server"
+    acme_server: str = Field(
+        "https://acme-v02.api.letsencrypt.org/directory",
+        pattern=r"^https://[^\s{}]+$",
+        description="for `acme`: directory of the ACME server",
     )
     http_port: int = Field(
         80, ge=0, le=65535, description="port that leads to https; `acme` may need 80. 0: none is opened"

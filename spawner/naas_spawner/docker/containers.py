@@ -2,12 +2,14 @@
 
 ``python -m naas_spawner.docker.containers --installation NAME --socket FILE`` runs for as long as the product does. When it is told to
 end, it ends the servers of this installation, then their side containers (which send what is not in the store yet), then the network.
-Without ``--socket`` it makes the network, and that is all.
+With ``--mounts``, the mount helper's socket, it also has the helper take away all mounts. Without ``--socket`` it makes the network, and
+that is all.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import signal
 import subprocess
@@ -26,6 +28,7 @@ from naas_client import labels
 from naas_client.errors import NaasError, Unavailable
 from naas_client.logs import configure
 from naas_client.sockets import listen
+from naas_storage.mounts.client import MountsClient
 from requests.exceptions import RequestException
 
 LINK_LOCAL = "169.254.0.0/16"
@@ -123,6 +126,13 @@ def _addresses(subnet: str) -> IPAMConfig:
     return IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=str(ip_network(subnet)[1]))])
 
 
+def _end_mounts(socket: Path) -> None:
+    try:
+        asyncio.run(MountsClient(socket).shutdown())
+    except NaasError as error:
+        log.warning("mounts are left: %s", error.message)
+
+
 def _interface(network: dict[str, Any]) -> str:
     return str(network["Options"].get("com.docker.network.bridge.name") or f"br-{network['Id'][:12]}")
 
@@ -153,6 +163,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--installation", required=True, help="its containers carry this label, its network this name")
     parser.add_argument("--subnet", default="", help="addresses of the network; without: the engine chooses")
     parser.add_argument("--socket", type=Path, help="accepts while this runs; without: make the network and end")
+    parser.add_argument(
+        "--mounts", type=Path, help="control socket of the mount helper, which takes everything away at the end"
+    )
     options = parser.parse_args(argv)
     configure("containers")
     try:
@@ -169,6 +182,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with listen(options.socket):
         ended.wait()
     engine.end(options.installation)
+    if options.mounts is not None:
+        _end_mounts(options.mounts)
     options.socket.unlink(missing_ok=True)
     return 0
 
