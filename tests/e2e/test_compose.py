@@ -134,7 +134,7 @@ def test_a_browser_opens_lab_over_https(
 def test_down_sends_what_is_not_sent_yet_and_leaves_data_and_secrets(site: ComposeSite, alice: HubSession) -> None:
     with alice.kernel() as kernel:
         kernel.run(SAVE.format(place="cloud-storage/alice/last.txt", text="sent"))
-    site.compose("down")
+    site.down()
     assert stored(site, "last.txt") == b"sent"
     assert site.leftovers() == []
     assert sorted(path.name for path in site.folder.iterdir()) == sorted(

@@ -192,6 +192,16 @@ def test_a_folder_of_somebody_else_is_left_alone(write: Write, tmp_path: Path) -
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
+def test_a_data_folder_of_somebody_else_is_left_alone(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "srv").mkdir(mode=0o755)
+    (tmp_path / "srv" / "run").mkdir(mode=0o755)
+    with pytest.raises(
+        NaasError, match=r"hub\.data_dir: .*srv is not empty, and not of this product\. Name a new folder"
+    ):
+        write(hub__data_dir=str(tmp_path / "srv"))
+    assert (tmp_path / "srv" / "run").stat().st_mode & 0o777 == 0o755
+
+
 def test_the_name_does_not_change_under_running_containers(write: Write) -> None:
     write().write()
     with pytest.raises(

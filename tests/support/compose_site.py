@@ -68,6 +68,16 @@ class ComposeSite:
         wait_for(root.exists, "Caddy's authority")
         self.wait_healthy("hub")
 
+    def down(self) -> None:
+        """End it; what parts and servers said is kept in `compose.log`."""
+        servers = docker("ps", "-q", f"--filter=label=io.infn.naas.installation={self.name}").split()
+        with (self.config.parent / "compose.log").open("a") as log:
+            log.write(self.compose("logs", "--no-color"))
+            subprocess.run(
+                ["sh", "-c", 'for one; do docker logs "$one"; done', "-", *servers], stdout=log, stderr=log, check=True
+            )
+        self.compose("down")
+
     def wait_healthy(self, part: str) -> None:
         """Wait for the health check of a part."""
         look = ("inspect", "--format={{.State.Health.Status}}")
@@ -75,7 +85,8 @@ class ComposeSite:
 
     def container(self, part: str) -> str:
         """The id of a part's container."""
-        return self.compose("ps", "-q", part).strip()
+        labels = (f"project={self.name}", f"service={part}")
+        return docker("ps", "-aq", *(f"--filter=label=com.docker.compose.{label}" for label in labels)).strip()
 
     def trust(self) -> ssl.SSLContext:
         """Whom a browser would have to trust."""
@@ -128,7 +139,6 @@ def compose_site(folder: Path) -> Iterator[ComposeSite]:
             try:
                 yield site
             finally:
-                (folder / "compose.log").write_text(site.compose("logs", "--no-color"))
-                site.compose("down")
+                site.down()
     finally:
         subprocess.run(["umount", "-R", folder], check=True)

@@ -16,11 +16,12 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from naas_client.addresses import is_loopback
 from naas_client.errors import InvalidInput
+from naas_client.files import write_private_json
 from naas_client.folders import check_host_folders
 from naas_client.settings import load_document, read_secret
 
 from naas_hub.deploy.certificate import read_certificate
-from naas_hub.deploy.folder import DeployFolder, File, fernet_key, hexadecimal
+from naas_hub.deploy.folder import MARK, DeployFolder, File, fernet_key, hexadecimal, is_free
 from naas_hub.deploy.settings import DeploySection
 from naas_hub.settings import SiteSettings, load_site
 
@@ -86,6 +87,11 @@ class Compose:
         self.secrets = self._operators_secrets()
         self.fixed = {"deploy.name": self.deploy.name, "hub.data_dir": str(self.data)}
         self.folder.check(self.fixed)
+        # `naas up` has marked its data folder with the other name: homes and uids are the same here
+        if not (is_free(self.data) or any((self.data / mark).exists() for mark in (MARK, "ports.json"))):
+            raise InvalidInput(
+                f"hub.data_dir: {self.data} is not empty, and not of this product. Name a new folder.", code="not-ours"
+            )
 
     @property
     def deploy(self) -> DeploySection:
@@ -187,6 +193,7 @@ class Compose:
     def _make_data(self) -> None:
         folder, data = self.folder, self.data
         folder.folder(data, mode=0o711)
+        write_private_json(data / MARK, self.fixed)
         for path, part, mode in (
             *(("run", "", 0o711), ("run/mounts", "", 0o711), ("hub", "", 0o700), ("sockets", "", 0o711)),
             *((part, part, 0o700) for part in ("web", "proxy", "postgres")),

@@ -48,7 +48,7 @@ class DeployFolder:
                     f"end the service (`docker compose down` there) and delete {mark}.",
                     code="other-installation",
                 )
-        elif self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())) and not self._is_ours():
+        elif not (is_free(self.root) or self._is_ours()):
             raise InvalidInput(
                 f"{self.root} is not empty, and `naas deploy compose` did not write it. Name a new folder with --out.",
                 code="not-ours",
@@ -91,6 +91,11 @@ class DeployFolder:
             if path.name not in names:
                 path.unlink()
                 self.changes.append(f"removed: {folder}/{path.name}")
+
+
+def is_free(path: Path) -> bool:
+    """Whether something can be made there: nothing, or an empty folder."""
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
 
 
 def hexadecimal() -> str:
