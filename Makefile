@@ -55,7 +55,7 @@ $(VENV)/.stamp-lab: yarn.lock package.json tools/link-labextension.sh server_ext
 
 $(VENV)/.stamp-test: tools/system-packages.sh | $(VENV)/.stamp-python
 	@tools/system-packages.sh chromium fonts-inter radosgw ceph-mon ceph-osd ceph-common faketime \
-	  debootstrap iproute2 $$(command -v dockerd >/dev/null || echo docker.io) $${CI:+postgresql}
+	  debootstrap docker-compose iproute2 $$(command -v dockerd >/dev/null || echo docker.io) $${CI:+postgresql}
 	@touch $@
 
 lint: ## style of Python and TypeScript

@@ -111,6 +111,7 @@ setup(
             "status = naas_local.commands:status",
             "doctor = naas_local.commands:doctor",
             "config = naas_hub.commands:config",
+            "deploy = naas_hub.deploy.commands:deploy",
             "login = naas_client.laptop.commands:login",
             "logout = naas_client.laptop.commands:logout",
             "token = naas_client.laptop.commands:token",

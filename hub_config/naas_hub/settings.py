@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,7 +15,7 @@ from naas_spawner.gpus import GpuSources
 from naas_spawner.profiles import Profiles, default_profiles
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-VERSION = importlib.metadata.version("jupyterhub-naas")
+from naas_hub.deploy.settings import VERSION, DeploySection
 
 KEY = re.compile(r"[0-9a-fA-F]{64}")
 """What cookie secret and encryption keys look like: 32 bytes in hexadecimal digits."""
@@ -143,6 +142,8 @@ class SiteSettings(SharedSettings):
         description="which GPUs, or slices of them, servers can be given; empty: all that `nvidia-smi -L` finds in the hub's "
         "machine, as flavours named after the MIG profile or the card",
     )
+
+    deploy: DeploySection = Field(default_factory=DeploySection, description="the service in containers on one machine")
 
     @model_validator(mode="after")
     def _flavours_exist(self) -> Self:

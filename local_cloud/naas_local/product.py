@@ -108,7 +108,7 @@ class Product:
                 "Servers in containers need root: people's homes and the mount helper. Start `sudo naas up --spawner docker`.",
                 code="not-root",
             )
-        from naas_local.containers import Engine
+        from naas_spawner.docker.containers import Engine
 
         engine = Engine()
         if missing := engine.missing_images([f"naas/{name}:{VERSION}" for name in ("lab", "agent")]):
@@ -278,7 +278,7 @@ class Product:
     def _containers(self) -> PartSpec:
         arguments = ("--installation", self.installation, "--socket", str(self.data.containers_socket))
         return self._python(
-            "containers", "naas_local.containers", self.data.containers_socket, *arguments, stop_limit=120
+            "containers", "naas_spawner.docker.containers", self.data.containers_socket, *arguments, stop_limit=120
         )
 
     def _container_settings(self) -> dict[str, Any]:
