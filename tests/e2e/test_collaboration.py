@@ -11,7 +11,7 @@ import psutil
 import pytest
 import websocket
 from hub_session import HubSession
-from naas_local.iam import set_groups
+from naas_local.iam import add_user, set_groups
 from playwright.sync_api import Browser, Page, expect
 from product import Product, naas_up
 from waiting import wait_for
@@ -125,6 +125,14 @@ def test_who_is_not_in_the_group_gets_nothing(site: Product, shared: HubSession)
         assert erin.http.get(f"/hub/spawn/{SHARED}").status_code in (403, 404)
         for method, path in (("POST", "server"), ("DELETE", "server"), ("GET", ""), ("POST", "tokens")):
             assert erin.hub(method, f"/users/{SHARED}/{path}".rstrip("/")).status_code in (403, 404)
+
+
+def test_nobody_signs_in_as_the_shared_server(site: Product, shared: HubSession) -> None:
+    add_user(site.data / "iam", SHARED, ["users/naas"])
+    with HubSession(site.url, SHARED) as impostor:
+        assert impostor.sign_in().status_code == 200
+        assert impostor.hub("GET", "/user").json()["name"].startswith("collab-cygno---")
+        assert impostor.http.get(f"/user/{SHARED}/lab", follow_redirects=True).status_code == 403
 
 
 def test_a_member_cannot_act_as_the_shared_server(shared: HubSession) -> None:
