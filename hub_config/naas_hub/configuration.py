@@ -83,6 +83,8 @@ def _pages(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
         "headers": HEADERS,
         "cookie_options": {"samesite": "Lax", **secure},
         "transforms": [RequestIds],
+        # as with one's own server, nobody is asked whether the group's may know who they are
+        "oauth_no_confirm_list": {f"jupyterhub-user-{shared.name}" for shared in settings.collaborations},
     }
     if hub.subdomain_host:
         c.JupyterHub.subdomain_host = hub.subdomain_host
@@ -127,7 +129,7 @@ def _gateway(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
     c.JupyterHub.services = [{"name": SERVICE, "url": settings.gateway.url, "api_token": token, "display": False}]
     c.JupyterHub.custom_scopes = CUSTOM_SCOPES
     c.JupyterHub.extra_user_scopes = {USE}
-    c.JupyterHub.load_roles = roles(settings.iam.admin_groups)
+    c.JupyterHub.load_roles = roles(settings.iam.admin_groups, settings.collaborations)
 
 
 def _spawner(c: Any, settings: SiteSettings) -> None:
@@ -142,6 +144,8 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     ours.examples_dir = str(hub.examples_dir or "")
     ours.host_folders = hub.host_folders
     ours.group_folders = settings.storage.folders
+    ours.collaborations = settings.collaborations
+    ours.access_age = settings.iam.auth_refresh_age
     ours.drain_limit = hub.drain_seconds
     ours.gateway_url = settings.gateway.url
     ours.gateway_token_file = str(settings.gateway.hub_token_file)

@@ -12,7 +12,7 @@ from naas_client.folders import HostFolders
 from naas_client.settings import HttpAddress, Section, SharedSettings, load, read_secret
 from naas_client.sizes import Size
 from naas_spawner.gpus import GpuSources
-from naas_spawner.profiles import Profiles, default_profiles
+from naas_spawner.profiles import Profiles, default_profiles, opens
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from naas_hub.deploy.settings import VERSION, DeploySection
@@ -153,6 +153,21 @@ class SiteSettings(SharedSettings):
                 raise ValueError(
                     f"the profile {profile.slug} has the GPU {strange!r}, and `gpus` has only: {', '.join(sorted(flavours))}. "
                     "Add it there, or name another"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _collaborations_can_be_started(self) -> Self:
+        profiles = {profile.slug: profile for profile in self.profiles}
+        for shared in self.collaborations:
+            if (profile := profiles.get(shared.profile)) is None:
+                raise ValueError(
+                    f"collaborations: the shared server of {shared.group} has the profile {shared.profile!r}, which is not in "
+                    f"`profiles`. Name one of: {', '.join(profiles)}"
+                )
+            if not opens(profile.groups, [shared.group]):
+                raise ValueError(
+                    f"collaborations: the profile {shared.profile} is not open to {shared.group}. Add the group there, or name another"
                 )
         return self
 

@@ -72,6 +72,12 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         help="Whether a kernel counts as idle although a browser shows it. False keeps servers with an open notebook alive.",
     ).tag(config=True)
 
+    access_age = Integer(
+        300,
+        min=5,
+        help="Seconds after which claims are read again (`iam.auth_refresh_age`). Shared servers ask the hub ten times as often.",
+    ).tag(config=True)
+
     @default("mounts_socket")
     def _default_mounts_socket(self) -> str:
         return str(self._data / "run" / "mounts.sock") if os.geteuid() == 0 else ""
@@ -160,7 +166,7 @@ class NaasMachineSpawner(NaasSpawnerMixin):
     def get_args(self) -> list[str]:
         """Arguments of the single-user server: how long it may be idle."""
         args = list(super().get_args())
-        if self.choice is not None and (seconds := self.choice.profile.idle_timeout):
+        if seconds := self.idle_timeout:
             look = max(1, min(60, seconds // 4))
             args += [
                 f"--ServerApp.shutdown_no_activity_timeout={seconds}",
@@ -170,11 +176,23 @@ class NaasMachineSpawner(NaasSpawnerMixin):
                 f"--TerminalManager.cull_inactive_timeout={seconds}",
                 f"--TerminalManager.cull_interval={look}",
             ]
+        if self.collaboration is not None:
+            every = max(1, min(30, self.access_age // 10))
+            args += [
+                "--ServerApp.identity_provider_class=naas_server.members.MembersIdentityProvider",
+                f"--MembersIdentityProvider.check_every={every}",
+                f"--HubOAuth.cache_max_age={every}",
+            ]
         return args
 
     def sentence_of_end(self, status: int | None) -> tuple[str, str]:
         """Code and sentence for an exit status as a shell counts it: an idle server's own end, or a failure."""
-        idle = self.choice.profile.idle_timeout if self.choice is not None else 0
+        idle = self.idle_timeout
+        if status == 0 and idle and self.collaboration is not None:
+            return (
+                "culled",
+                f"Nobody had the shared server open for {idle / 60:.3g} min, so it was stopped. Its files are kept.",
+            )
         if status == 0 and idle:
             return (
                 "culled",

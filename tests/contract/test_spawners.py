@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -51,6 +53,38 @@ def test_a_profile_reaches_the_server(served: Served) -> None:
     assert answer.status_code == 400
     assert "open to members of developers" in answer.json()["message"]
     assert served.world.leftovers("bob") == []
+
+
+WHO = "import os; print(os.environ['HOME'], os.environ['MEM_LIMIT'], os.environ['JUPYTERHUB_USER'])"
+
+
+def test_a_group_has_a_shared_server_and_its_members_have_their_own(served: Served) -> None:
+    """Documents are edited together in the first, and nothing of that is loaded in the second."""
+    alice = served.sign_in("alice")
+    page = alice.http.get("/hub/spawn/collab--developers", follow_redirects=True)
+    assert page.status_code == 200, "a shared server has nothing to choose, so it starts"
+    alice.name = "collab--developers"
+    wait_for(alice._server_ready, "the shared server")
+    lab = alice.http.get("/user/collab--developers/lab", follow_redirects=True)
+    assert '"hubUser": "alice"' in lab.text
+    assert (
+        alice.server("PUT", "api/collaboration/session/x", json={"format": "text", "type": "file"}).status_code != 404
+    )
+    assert alice.server("GET", "naas/api/me").json()["groups"] == ["developers"]
+    assert alice.server("GET", "naas/api/storage").json()["code"] == "no-shared-storage"
+    with alice.kernel() as kernel:
+        home, memory, user = kernel.run(WHO).split()
+    assert (home.rpartition("/")[2], int(memory), user) == ("collab--developers", 1024 * MIB, "collab--developers")
+
+    own = served.started("alice", profile="small")
+    assert own.server("PUT", "api/collaboration/session/x", json={"format": "text", "type": "file"}).status_code == 404
+    disabled = re.search(r'"disabledExtensions": (\[[^]]*\])', own.http.get("/user/alice/lab").text)
+    assert disabled is not None
+    assert {"@jupyter/collaboration-extension", "@jupyter/docprovider-extension"} <= set(json.loads(disabled[1]))
+
+    bob = served.sign_in("bob")
+    assert bob.http.get("/user/collab--developers/lab", follow_redirects=True).status_code == 403
+    assert bob.hub("POST", "/users/collab--developers/server").status_code in (403, 404)
 
 
 HOG = """
