@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -12,11 +13,11 @@ from aiohttp import web
 
 from naas_local.healthchecks import badges, history, rows, schedules, spec
 from naas_local.healthchecks.alerts import Alerts
+from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
 from naas_local.healthchecks.keys import Keys
-from naas_local.healthchecks.pings import Allowance
 from naas_local.healthchecks.rows import Project
 from naas_local.healthchecks.settings import STATUS, HealthchecksConfig
 from naas_local.healthchecks.spec import BadRequest, Spec
@@ -129,7 +130,7 @@ class Api:
         return answer(await self._database.read(lambda db: self._document(db, caller, self._find(db, http, caller))))
 
     async def _create(self, _: web.Request, caller: Caller) -> web.Response:
-        wanted = spec.read(caller.body)
+        wanted = await asyncio.to_thread(spec.read, caller.body)  # a schedule can take a while
 
         def work(db: sqlite3.Connection) -> tuple[Check, bool, dict[str, Any]]:
             check = _like(db, caller.project, wanted)
@@ -148,7 +149,7 @@ class Api:
     async def _update(self, http: web.Request, caller: Caller) -> web.Response:
         # A uuid that is not theirs is refused before anything is said about the rest of the request.
         await self._database.read(lambda db: self._find(db, http, caller))
-        wanted = spec.read(caller.body)
+        wanted = await asyncio.to_thread(spec.read, caller.body)
         return await self._change(http, caller, lambda db, check: _apply(db, caller.project, check, wanted))
 
     async def _delete(self, http: web.Request, caller: Caller) -> web.Response:

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS checks (
     tz TEXT NOT NULL, manual_resume INTEGER NOT NULL, methods TEXT NOT NULL, start_kw TEXT NOT NULL, success_kw TEXT NOT NULL,
     failure_kw TEXT NOT NULL, filter_subject INTEGER NOT NULL, filter_body INTEGER NOT NULL, filter_http_body INTEGER NOT NULL,
     filter_default_fail INTEGER NOT NULL, status TEXT NOT NULL, n_pings INTEGER NOT NULL, last_ping INTEGER, last_start INTEGER,
-    last_start_rid TEXT, last_duration INTEGER, alert_after INTEGER
+    last_start_rid TEXT, last_duration INTEGER, next_ping INTEGER, alert_after INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS checks_of_project ON checks (project_id, slug);
 CREATE INDEX IF NOT EXISTS checks_due ON checks (alert_after) WHERE alert_after IS NOT NULL;

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 
 from aiohttp import web
 
 from naas_local.healthchecks import rows
 from naas_local.healthchecks.alerts import Alerts
+from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
@@ -75,7 +75,7 @@ class Pings:
         rows.save_ping_state(db, check)
         _log(db, check, ping, action, now)
         if check.n_pings % PRUNE_EVERY == 0:
-            rows.prune(db, check, self._config.ping_log)
+            rows.prune(db, check, self._config.ping_log, now)
         if old is not None:
             rows.flip(db, check, old, now, "fail" if action == "fail" else "")
         return created, check, old is not None
@@ -157,23 +157,5 @@ async def _body(http: web.Request) -> bytes:
 
 
 def _answer(status: int, text: str) -> web.Response:
-    headers = {"Ping-Body-Limit": str(BODY_LIMIT), "Access-Control-Allow-Origin": "*"}
+    headers = {"Ping-Body-Limit": str(BODY_LIMIT), "Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
     return web.Response(status=status, text=text, headers=headers)
-
-
-class Allowance:
-    """How often each one may come: so many a minute, all of them at once if it likes. Parameters: ``per_minute``; 0 is no limit."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._most = per_minute
-        self._left: dict[str, tuple[float, float]] = {}
-
-    def take(self, who: str) -> bool:
-        """Whether one more is allowed now; it then counts."""
-        if not self._most:
-            return True
-        now = time.monotonic()
-        left, at = self._left.get(who, (self._most, now))
-        left = min(self._most, left + (now - at) * self._most / 60)
-        self._left[who] = (left - 1 if left >= 1 else left, now)
-        return left >= 1

@@ -1,0 +1,23 @@
+"""How often somebody may ask."""
+
+from __future__ import annotations
+
+import time
+
+
+class Allowance:
+    """How often each one may come: so many a minute, all of them at once if it likes. Parameters: ``per_minute``; 0 is no limit."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._most = per_minute
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def take(self, who: str) -> bool:
+        """Whether one more is allowed now; it then counts."""
+        if not self._most:
+            return True
+        now = time.monotonic()
+        left, at = self._left.get(who, (self._most, now))
+        left = min(self._most, left + (now - at) * self._most / 60)
+        self._left[who] = (left - 1 if left >= 1 else left, now)
+        return left >= 1
