@@ -2,7 +2,7 @@
 
 ``PUT /api/projects/{owner}``     ``{"name", "email"}``: 201 with the project's keys, the only time they are shown; 200 without them when
                                   it is there already
-``GET`` · ``DELETE …/{owner}``    the project · ends it with all its checks
+``GET`` · ``DELETE …/{owner}``    the project, with how the last alert of each channel failed · ends it with all its checks
 ``POST …/{owner}/keys``           new keys; the ones before end
 ``POST …/{owner}/channels``       ``{"kind": "email" | "webhook", "name", "value"}``: 201 with its ``id``
 ``DELETE …/{owner}/channels/{id}``
@@ -129,7 +129,9 @@ class Admin:
 
         def work(db: sqlite3.Connection) -> dict[str, Any]:
             project = _known(db, owner)
-            return {"owner": owner, "name": project.name, "channels": rows.channels(db, project)}
+            errors = {row["code"]: row["last_error"] for row in db.execute("SELECT code, last_error FROM channels")}
+            channels = [{**channel, "last_error": errors[channel["id"]]} for channel in rows.channels(db, project)]
+            return {"owner": owner, "name": project.name, "channels": channels}
 
         return answer(await self._database.read(work))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 
@@ -11,6 +12,11 @@ class Allowance:
     def __init__(self, per_minute: int) -> None:
         self._most = per_minute
         self._left: dict[str, tuple[float, float]] = {}
+
+    @property
+    def pause(self) -> int:
+        """Seconds after which one more is allowed for certain (``Retry-After``, RFC 9110 §10.2.3)."""
+        return math.ceil(60 / self._most)
 
     def take(self, who: str) -> bool:
         """Whether one more is allowed now; it then counts."""

@@ -31,11 +31,11 @@ _UNIQUE = "{unique:[0-9a-f]{40}}"
 
 
 class Answer(Exception):
-    """Ends a request with an error. Parameters: HTTP's ``status``; ``text``, what is wrong."""
+    """Ends a request with an error. Parameters: HTTP's ``status``; ``text``, what is wrong; ``pause``, seconds before another try."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, pause: int = 0) -> None:
         super().__init__(text)
-        self.status, self.text = status, text
+        self.status, self.text, self.pause = status, text, pause
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Api:
             except BadRequest as error:
                 return refusal(400, str(error))
             except Answer as error:
-                return refusal(error.status, error.text)
+                return refusal(error.status, error.text, error.pause)
 
         return handle
 
@@ -104,7 +104,7 @@ class Api:
         if found is None:
             raise Answer(401, "wrong api key")
         if not self._allowance.take(kept.hex()):
-            raise Answer(429, "rate limited")
+            raise Answer(429, "rate limited", self._allowance.pause)
         return Caller(found[0], found[1] == "api_key_readonly", body)
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -262,9 +262,12 @@ def answer(document: dict[str, Any], status: int = 200) -> web.Response:
     return web.json_response(document, status=status, headers={"Access-Control-Allow-Origin": "*"})
 
 
-def refusal(status: int, text: str) -> web.Response:
+def refusal(status: int, text: str, pause: int = 0) -> web.Response:
     """An error in the shape of Healthchecks."""
-    return answer({"error": text}, status)
+    response = answer({"error": text}, status)
+    if pause:
+        response.headers["Retry-After"] = str(pause)
+    return response
 
 
 def _like(db: sqlite3.Connection, project: Project, wanted: Spec) -> Check | None:

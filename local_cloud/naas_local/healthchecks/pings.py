@@ -39,7 +39,7 @@ class Pings:
         try:
             created = await self._take(http)
         except Refused as error:
-            return _answer(error.status, error.text)
+            return _answer(error.status, error.text, error.pause)
         return _answer(201, "Created") if created else _answer(200, "OK")
 
     async def _take(self, http: web.Request) -> bool:
@@ -68,7 +68,7 @@ class Pings:
         if check is None:
             check = self._create(db, ping)
         if not self._allowance.take(check.code):
-            raise Refused(429, "rate limited")
+            raise Refused(429, "rate limited", self._allowance.pause)
         now = self._clock.now()
         action = _action(check, ping)
         old = check.take(action, ping.rid, now)
@@ -156,6 +156,8 @@ async def _body(http: web.Request) -> bytes:
     return bytes(kept)
 
 
-def _answer(status: int, text: str) -> web.Response:
+def _answer(status: int, text: str, pause: int = 0) -> web.Response:
     headers = {"Ping-Body-Limit": str(BODY_LIMIT), "Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
+    if pause:
+        headers["Retry-After"] = str(pause)
     return web.Response(status=status, text=text, headers=headers)
