@@ -95,7 +95,8 @@ class Storage:
         return [Folder(name=name, bucket=name), *(common if scratch else [])]
 
     def _degraded(self, error: NaasError) -> StoragePlan:
-        return self._empty_plan().model_copy(update={"degraded": error.message, "code": error.code})
+        passing = isinstance(error, Unavailable)
+        return self._empty_plan().model_copy(update={"degraded": error.message, "code": error.code, "passing": passing})
 
     def _empty_plan(self) -> StoragePlan:
         return StoragePlan(
