@@ -25,7 +25,7 @@ LINK = "cloud-storage"
 """Where people find their folders in their home."""
 
 MEND_EVERY = 30.0
-"""Seconds between two tries to start an agent again that has gone; the first is at once."""
+"""Seconds between two tries to start an agent again that has gone, or one that was given no folders; the first is at once."""
 
 TAIL = 2000
 """Bytes of a server's log that an error may quote."""
@@ -96,6 +96,8 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         self._host = HostPlaces()
         self._agent: Agent | None = None
         self._next_mend = 0.0
+        self._unprepared = False
+        """Whether the agent was perhaps given no folders for a cause that passes."""
 
     # Names and places
 
@@ -222,20 +224,28 @@ class NaasMachineSpawner(NaasSpawnerMixin):
     async def connect_folders(self, plan: StoragePlan) -> str:
         """Start the agent; it says in the panel, too, what is wrong."""
         self._agent = self.new_agent()
-        return describe_trouble(await self._agent.start(plan, self.gateway_api))
+        self._unprepared = plan.passing
+        status = await self._agent.start(plan, self.gateway_api)
+        self._unprepared = plan.passing or not (plan.degraded or status.folders)  # the mount helper was away
+        return describe_trouble(status)
 
     async def look_after_agent(self) -> None:
-        """Start an agent again that has gone while its server runs; its cache is where it was, so nothing is lost."""
+        """While its server runs, start an agent again that has gone, or that came without folders when IAM, say, was away.
+
+        The cache is where it was, so nothing is lost.
+        """
         loop = asyncio.get_running_loop()
         if self._agent is None or not self._may_mend or loop.time() < self._next_mend:
             return
         try:
-            alive = await self._agent.alive()
+            self._unprepared = self._unprepared and await self._agent.idle()
+            well = not self._unprepared and await self._agent.alive()
         except NaasError:
             return  # launcher or engine is away, and says nothing of the agent
-        if alive or not self._may_mend:
+        if well or not self._may_mend:
             return
-        self.log.warning("%s: the mount agent is gone and is started again", self._log_name)
+        what = "has no folders, which are asked for anew" if self._unprepared else "is gone and is started again"
+        self.log.warning("%s: the mount agent %s", self._log_name, what)
         self._next_mend = loop.time() + MEND_EVERY
         self._storage = asyncio.create_task(self._mend())  # a stop gives it up, as it does with the start's
 
@@ -247,8 +257,8 @@ class NaasMachineSpawner(NaasSpawnerMixin):
     async def _mend(self) -> None:
         try:
             plan = await self.prepare_storage()
-            # an agent with a plan that mounts nothing would stay so; better none, and another try
-            trouble = plan.degraded or await self.connect_folders(plan)
+            # what may pass is tried again; until then the agent there is, if any, says what is wrong
+            trouble = plan.degraded if plan.passing else await self.connect_folders(plan)
         except NaasError as error:
             trouble = error.message
         if trouble:
@@ -283,6 +293,7 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         super().load_state(state)
         self._uid = state.get("uid")
         self._agent = self.new_agent() if state.get("agent") else None
+        self._unprepared = True  # or not: the first look tells
 
     def clear_state(self) -> None:
         """Forget the server."""

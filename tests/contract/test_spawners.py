@@ -205,6 +205,25 @@ def test_an_ordinary_folder_in_the_way_is_said_and_kept(served: Served) -> None:
         shutil.rmtree(place)
 
 
+def test_a_server_that_starts_while_iam_is_away_gets_its_folders_when_it_is_back(served: Served) -> None:
+    alice = served.sign_in("alice")
+    iam = served.product.pid("iam")
+    os.kill(iam, signal.SIGSTOP)
+    try:
+        alice.start_server(profile="small")
+        status = wait_for(
+            lambda: (s := alice.server("GET", "naas/api/storage").json())["state"] == "degraded" and s, "it is said"
+        )
+        assert status["code"] in {"iam-down", "gateway-down"}  # the gateway, too, waits for IAM
+        assert status["folders"] == []
+    finally:
+        os.kill(iam, signal.SIGCONT)
+    alice.wait_connected()
+    with alice.kernel() as kernel:
+        kernel.run("open('cloud-storage/alice/late.txt', 'w').write('there')")
+    wait_for(lambda: served.stored("alice/late.txt") == b"there", "the file is in the store")
+
+
 def test_somebody_without_storage_has_a_server_and_is_told_why(served: Served) -> None:
     erin = served.sign_in("erin")
     erin.start_server(profile="small")

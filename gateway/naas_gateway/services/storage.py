@@ -95,7 +95,9 @@ class Storage:
         return [Folder(name=name, bucket=name), *(common if scratch else [])]
 
     def _degraded(self, error: NaasError) -> StoragePlan:
-        return empty_plan(self._settings).model_copy(update={"degraded": error.message, "code": error.code})
+        passing = isinstance(error, Unavailable)
+        told = {"degraded": error.message, "code": error.code, "passing": passing}
+        return empty_plan(self._settings).model_copy(update=told)
 
 
 def empty_plan(settings: StorageSection) -> StoragePlan:
