@@ -16,6 +16,7 @@ from naas_client.files import write_private
 from naas_client.folders import HostFolder, HostFolders, check_host_folders
 from naas_client.gateway import API_PATH
 from naas_client.processes import find_program
+from naas_client.sign_in import HEALTH, SignInSection
 from pydantic import BaseModel, Field
 
 from naas_local import ceph, iam, store
@@ -153,6 +154,8 @@ class Product:
                 **({"examples_dir": str(CHECKOUT / "examples")} if CHECKOUT else {}),
             },
         }
+        if self.shared.healthchecks.sign_in:
+            found.setdefault("healthchecks", {})["sign_in"] = {"token_file": str(secret("sign-in-token"))}
         if self.embedded_iam:
             found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
             found["iam"]["cli_client_id"] = iam.CLI_CLIENT
@@ -169,6 +172,8 @@ class Product:
         elif self.object_store == "ceph":
             parts += self._ceph[1]
         parts += [self._gateway(), self._proxy()]
+        if proxy := self.shared.healthchecks.sign_in:
+            parts.append(self._sign_in(proxy))
         if self.as_root:
             parts.append(self._mounts())
         return [*parts, self._containers() if self.spawner == "docker" else self._launcher(), self._hub()]
@@ -264,6 +269,15 @@ class Product:
         routes = {"NAAS_PROXY_ROUTES": str(self.data.part("proxy") / "routes.json")}
         ready = f"{self._address('proxy')}/api/routes"
         return PartSpec("proxy", argv, ready, url=self.url, environment=routes, secrets=secrets)
+
+    def _sign_in(self, proxy: SignInSection) -> PartSpec:
+        if self.as_root and self.spawner == "local" and not proxy.socket:
+            raise InvalidInput(
+                "healthchecks.sign_in.upstream: people's servers are processes of this machine, so they reach a port of it and could "
+                "be anyone at the Healthchecks server. Have it listen on a Unix socket in a private folder, and give unix:/path/of/it.",
+                code="bad-settings",
+            )
+        return self._python("sign-in", "naas_gateway.sign_in_proxy", f"{proxy.listen}{HEALTH}", url=proxy.public_url)
 
     def _mounts(self) -> PartSpec:
         data = self.data
