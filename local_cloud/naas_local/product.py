@@ -18,7 +18,7 @@ from naas_client.gateway import API_PATH
 from naas_client.processes import find_program
 from pydantic import BaseModel, Field
 
-from naas_local import ceph, iam, store
+from naas_local import ceph, healthchecks, iam, store
 from naas_local.data import DataFolder
 from naas_local.parts import HARMLESS, PartSpec
 from naas_local.ports import LOOPBACK
@@ -36,7 +36,7 @@ GROUP_TEXTS = {
 }
 IAM_HOST = "127.0.0.2"
 """The embedded IAM has a host of its own: browsers share cookies between ports of one host, and IAM's session is not for the hub."""
-PORTS = ("iam", "store", "gateway", "hub", "proxy")
+PORTS = ("iam", "store", "healthchecks", "gateway", "hub", "proxy")
 CEPH_PORTS = ("mon", "rgw")
 CEPH_SHARE = 4
 """People that may fill their quota before the Ceph on this machine is full; the default quota follows from it."""
@@ -52,7 +52,7 @@ class Product:
     """One installation: the data folder, the operator's ``naas.yaml`` (or none), and the ports chosen for it.
 
     What the file leaves out is filled in so that the embedded cloud serves it; what it sets (``iam.issuer``,
-    ``storage.url``) switches the embedded counterpart off.
+    ``storage.url``, ``healthchecks.url``) switches the embedded counterpart off.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Product:
         self.shared = settings.validate(self.given, settings.SharedSettings, str(config or "defaults"))
         _refuse_chosen(self.given, str(config))
         self.embedded_iam = "issuer" not in (self.given.get("iam") or {})
+        self.embedded_healthchecks = "url" not in _section(self.given, "healthchecks")
         self.object_store = self._choose_store(object_store)
         self.ports = data.choose_ports((*PORTS, *CEPH_PORTS) if self.object_store == "ceph" else PORTS, port)
         self.url = f"http://{LOOPBACK}:{self.ports['public']}"
@@ -157,6 +158,10 @@ class Product:
             found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
             found["iam"]["cli_client_id"] = iam.CLI_CLIENT
             found["groups"] = {group: {"description": text} for group, text in GROUP_TEXTS.items()}
+        if self.embedded_healthchecks and "healthchecks" in settings.SharedSettings.model_fields:
+            address = self._address("healthchecks")
+            admin_key = self.data.part("healthchecks") / healthchecks.ADMIN_KEY
+            found["healthchecks"] = {"url": address, "ping_url": f"{address}/ping", "admin_key_file": str(admin_key)}
         write_private(self.data.site, yaml.safe_dump(_over(found, self.given), sort_keys=False))
 
     def specs(self) -> list[PartSpec]:
@@ -168,6 +173,8 @@ class Product:
             parts.append(self._store())
         elif self.object_store == "ceph":
             parts += self._ceph[1]
+        if self.embedded_healthchecks:
+            parts.append(self._healthchecks())
         parts += [self._gateway(), self._proxy()]
         if self.as_root:
             parts.append(self._mounts())
@@ -209,6 +216,9 @@ class Product:
             folders=storage.folders,
             region=storage.region,
         )
+
+    def _healthchecks(self) -> PartSpec:
+        return healthchecks.prepare(self.data.part("healthchecks"), self.ports["healthchecks"], host=self.inner_host)
 
     @functools.cached_property
     def _ceph(self) -> tuple[ceph.CephConfig, list[PartSpec]]:
