@@ -155,8 +155,6 @@ class Product:
                 **({"examples_dir": str(CHECKOUT / "examples")} if CHECKOUT else {}),
             },
         }
-        if self.shared.healthchecks.sign_in:
-            found.setdefault("healthchecks", {})["sign_in"] = {"token_file": str(secret("sign-in-token"))}
         if self.embedded_iam:
             found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
             found["iam"]["cli_client_id"] = iam.CLI_CLIENT
@@ -165,6 +163,8 @@ class Product:
             address = self._address("healthchecks")
             admin_key = self.data.part("healthchecks") / healthchecks.ADMIN_KEY
             found["healthchecks"] = {"url": address, "ping_url": f"{address}/ping", "admin_key_file": str(admin_key)}
+        if self.shared.healthchecks.sign_in:
+            found.setdefault("healthchecks", {})["sign_in"] = {"token_file": str(secret("sign-in-token"))}
         write_private(self.data.site, yaml.safe_dump(_over(found, self.given), sort_keys=False))
 
     def specs(self) -> list[PartSpec]:
