@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from naas_client import sign_in
+from naas_client.sign_in import SignInSection
+
 from naas_hub import CONFIG_VARIABLE
 from naas_hub.pages import TEMPLATE_PATHS, reasons_from_gateway, template_vars
 from naas_hub.request_ids import RequestIds
@@ -130,6 +133,23 @@ def _gateway(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
     c.JupyterHub.custom_scopes = CUSTOM_SCOPES
     c.JupyterHub.extra_user_scopes = {USE}
     c.JupyterHub.load_roles = roles(settings.iam.admin_groups, settings.collaborations)
+    if proxy := settings.healthchecks.sign_in:
+        _sign_in_proxy(c, proxy, secrets["healthchecks.sign_in.token_file"])
+
+
+def _sign_in_proxy(c: Any, proxy: SignInSection, token: str) -> None:
+    """A service with OAuth and no address here. Everybody may sign in as far as the hub goes: the proxy says who may not, and why."""
+    c.JupyterHub.services.append(
+        {
+            "name": sign_in.SERVICE,
+            "api_token": token,
+            "oauth_redirect_uri": proxy.redirect_uri,
+            "oauth_client_allowed_scopes": [USE],
+            "oauth_no_confirm": True,
+            "display": False,
+        }
+    )
+    c.JupyterHub.extra_user_scopes |= {f"access:services!service={sign_in.SERVICE}"}
 
 
 def _spawner(c: Any, settings: SiteSettings) -> None:

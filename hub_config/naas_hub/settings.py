@@ -180,6 +180,7 @@ def secret_files(settings: SiteSettings) -> dict[str, Path | None]:
         "hub.proxy_token_file": settings.hub.proxy_token_file,
         "hub.cookie_secret_file": settings.hub.cookie_secret_file,
         "hub.crypt_key_file": settings.hub.crypt_key_file,
+        **({"healthchecks.sign_in.token_file": proxy.token_file} if (proxy := settings.healthchecks.sign_in) else {}),
     }
 
 

@@ -16,6 +16,7 @@ from naas_client.files import write_private
 from naas_client.folders import HostFolder, HostFolders, check_host_folders
 from naas_client.gateway import API_PATH
 from naas_client.processes import find_program
+from naas_client.sign_in import HEALTH, SignInSection
 from pydantic import BaseModel, Field
 
 from naas_local import ceph, healthchecks, iam, store
@@ -162,6 +163,8 @@ class Product:
             address = self._address("healthchecks")
             admin_key = self.data.part("healthchecks") / healthchecks.ADMIN_KEY
             found["healthchecks"] = {"url": address, "ping_url": f"{address}/ping", "admin_key_file": str(admin_key)}
+        if self.shared.healthchecks.sign_in:
+            found.setdefault("healthchecks", {})["sign_in"] = {"token_file": str(secret("sign-in-token"))}
         write_private(self.data.site, yaml.safe_dump(_over(found, self.given), sort_keys=False))
 
     def specs(self) -> list[PartSpec]:
@@ -176,6 +179,8 @@ class Product:
         if self.embedded_healthchecks:
             parts.append(self._healthchecks())
         parts += [self._gateway(), self._proxy()]
+        if proxy := self.shared.healthchecks.sign_in:
+            parts.append(self._sign_in(proxy))
         if self.as_root:
             parts.append(self._mounts())
         return [*parts, self._containers() if self.spawner == "docker" else self._launcher(), self._hub()]
@@ -274,6 +279,15 @@ class Product:
         routes = {"NAAS_PROXY_ROUTES": str(self.data.part("proxy") / "routes.json")}
         ready = f"{self._address('proxy')}/api/routes"
         return PartSpec("proxy", argv, ready, url=self.url, environment=routes, secrets=secrets)
+
+    def _sign_in(self, proxy: SignInSection) -> PartSpec:
+        if self.as_root and self.spawner == "local" and not proxy.socket:
+            raise InvalidInput(
+                "healthchecks.sign_in.upstream: people's servers are processes of this machine, so they reach a port of it and could "
+                "be anyone at the Healthchecks server. Have it listen on a Unix socket in a private folder, and give unix:/path/of/it.",
+                code="bad-settings",
+            )
+        return self._python("sign-in", "naas_gateway.sign_in_proxy", f"{proxy.listen}{HEALTH}", url=proxy.public_url)
 
     def _mounts(self) -> PartSpec:
         data = self.data

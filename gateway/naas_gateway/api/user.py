@@ -28,6 +28,7 @@ async def me(platform: PlatformDep, person: AccountDep) -> Me:
         name=person.name,
         groups=person.claims.groups,
         admin=person.admin or platform.access.administers(person.claims),
+        email=person.claims.email if person.claims.email_verified else "",
         capabilities=platform.access.capabilities(person.claims),
     )
 
