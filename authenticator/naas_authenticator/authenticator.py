@@ -14,7 +14,7 @@ from naas_client.errors import AccessEnded, Conflict, InvalidInput, NaasError, N
 from naas_client.gateway import API_PATH, GatewayClient
 from naas_client.logs import REQUEST_ID_HEADER, new_request_id, request_id
 from naas_client.models import Claims, Identity, SignIn
-from naas_client.names import is_hub_name
+from naas_client.names import is_collaboration, is_hub_name
 from naas_client.settings import read_secret
 from tornado.httpclient import HTTPClientError
 from tornado.web import RequestHandler
@@ -154,7 +154,7 @@ class IAMAuthenticator(IAMConfiguration):
                 scope=grant.scope,
             )
         )
-        if not is_hub_name(identity.name):
+        if not is_hub_name(identity.name) or is_collaboration(identity.name):
             raise InvalidInput("The gateway gave a name that cannot be used. Tell the administrators of this service.")
         return identity
 
@@ -191,7 +191,7 @@ class IAMAuthenticator(IAMConfiguration):
 
     @override
     def validate_username(self, username: str) -> bool:
-        """Whether this can be somebody's hub name (`naas_client.names`)."""
+        """Whether this can be a hub name, a person's or a shared server's (`naas_client.names`)."""
         return is_hub_name(username)
 
     @override
@@ -214,7 +214,12 @@ class IAMAuthenticator(IAMConfiguration):
     async def refresh_user(
         self, user: User, handler: RequestHandler | None = None, **kwargs: Any
     ) -> bool | dict[str, Any]:
-        """What IAM says now, through the gateway: the new auth model, False when access has ended, True when nobody can say."""
+        """What IAM says now, through the gateway: the new auth model, False when access has ended, True when nobody can say.
+
+        IAM knows nothing of the users of shared servers, who never sign in.
+        """
+        if is_collaboration(user.name):
+            return True
         self._adopt_request_id(handler)
         try:
             claims = await self.gateway.claims(user.name, max_age=self.auth_refresh_age)

@@ -74,6 +74,7 @@ def claims_from(document: Mapping[str, object], issuer: str) -> Claims:
         preferred_username=_text(document, "preferred_username", LONGEST_USERNAME),
         name=_text(document, "name"),
         email=_text(document, "email"),
+        email_verified=document.get("email_verified") is True,
         groups=groups_from(document),
         fetched_at=dt.datetime.now(dt.UTC),
     )

@@ -4,6 +4,8 @@ A hub name must be a user name, a path component, a DNS label and an S3 bucket n
 letter followed by 2 to 39 lower-case letters, digits and single hyphens. A name from IAM that already is one stays
 as it is. Any other becomes ``<readable part>---<10 hexadecimal digits of its SHA-256>``: three hyphens never occur in a
 plain name, so the two kinds cannot collide, and the gateway's identity map holds the original (reversible by table).
+
+The shared server of a group belongs to a hub user too, ``collab--<group>``: two hyphens are in no person's name.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import unicodedata
 from collections.abc import Collection
 
 PLAIN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+PLAIN_PART = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_PLAIN = 40
 HUB_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*(---[0-9a-f]{10})?")
+COLLABORATION = re.compile(r"collab--[a-z0-9]+(--?[a-z0-9]+)*(---[0-9a-f]{10})?")
 SERVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 """What a named server may be called."""
 FOLDER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -36,8 +40,22 @@ RESERVED = frozenset(
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether a string may be a hub name at all (the check of every API that takes one)."""
-    return 3 <= len(name) <= 63 and name not in RESERVED and HUB_NAME.fullmatch(name) is not None
+    """Whether a string may be a hub name at all, a person's or a shared server's (the check of every API that takes one)."""
+    is_persons = name not in RESERVED and HUB_NAME.fullmatch(name) is not None
+    return 3 <= len(name) <= 63 and (is_persons or is_collaboration(name))
+
+
+def is_collaboration(name: str) -> bool:
+    """Whether a hub name is a group's shared server's. Nobody signs in by such a name, because `hub_name` never gives one."""
+    return len(name) <= 63 and COLLABORATION.fullmatch(name) is not None
+
+
+def collaboration_name(group: str) -> str:
+    """The hub user of a group's shared server: ``experiments/cygno`` has ``collab--experiments--cygno``, and no other group has it."""
+    name = f"collab--{group.replace('/', '--')}"
+    if len(name) <= LONGEST_PLAIN and all(PLAIN_PART.fullmatch(part) for part in group.split("/")):
+        return name
+    return f"collab--{_mangled(group)}"
 
 
 def is_made_by(name: str, bucket: str) -> bool:
@@ -78,9 +96,14 @@ def hub_name(preferred: str, kept: Collection[str] = ()) -> str:
         and not preferred.startswith("scratch-")
     ):
         return preferred
-    plain = unicodedata.normalize("NFKD", preferred).encode("ascii", "ignore").decode().lower()
+    return _mangled(preferred)
+
+
+def _mangled(original: str) -> str:
+    """A safe name with a readable part and one that is the original's alone."""
+    plain = unicodedata.normalize("NFKD", original).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:24].strip("-")
     if not slug or not slug[0].isalpha():
         slug = f"u-{slug}".rstrip("-")
-    digest = hashlib.sha256(preferred.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     return f"{slug}---{digest}"

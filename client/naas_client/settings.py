@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from naas_client.collaborations import Collaborations
 from naas_client.errors import InvalidInput
 from naas_client.folders import GroupFolder, different_names, kept_names
 from naas_client.section import Section as Section
+from naas_client.sign_in import SignInSection
 
 DEFAULT_SECRETS = frozenset(
     {"", "changeme", "change-me", "secret", "password", "test_token", "api_token_example", "default", "example"}
@@ -236,6 +239,9 @@ class HealthchecksSection(Section):
         le=100_000,
         description="requests with one API key in any minute, by all replicas together; Healthchecks allows 100",
     )
+    sign_in: SignInSection | None = Field(
+        None, description="people sign in to the server's own pages through the hub; without it they do not"
+    )
 
     @model_validator(mode="after")
     def _all_or_none(self) -> Self:
@@ -285,9 +291,24 @@ class SharedSettings(BaseModel):
         default_factory=lambda: {"storage": ["users/s3"]},
         description="which groups open a capability; a capability that is not named is open to everyone admitted",
     )
+    collaborations: Collaborations = Field(
+        default_factory=list,
+        max_length=100,
+        description="groups whose members edit the same notebooks at the same time",
+    )
     storage: StorageSection = Field(default_factory=StorageSection)
     healthchecks: HealthchecksSection = Field(default_factory=HealthchecksSection)
     gateway: GatewaySection = Field(default_factory=GatewaySection)
+
+    @model_validator(mode="after")
+    def _sign_in_has_an_origin_of_its_own(self) -> Self:
+        proxy = self.healthchecks.sign_in
+        if proxy and urlsplit(self.gateway.public_hub_url)[:2] == urlsplit(proxy.public_url)[:2]:
+            raise ValueError(
+                "healthchecks.sign_in.public_url is the hub's own address, whose pages would be in the hands of another program. "
+                "Give it a host of its own, for example https://checks.example.org"
+            )
+        return self
 
 
 Model = TypeVar("Model", bound=BaseModel)

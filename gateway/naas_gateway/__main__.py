@@ -39,14 +39,14 @@ class Server(uvicorn.Server):
 
 
 def listen_on(url: str) -> tuple[str, int]:
-    """Host and port to listen on: only here for a loopback address, on all interfaces for any other."""
+    """Host and port to listen on: the address itself, or all interfaces for the name of a machine."""
     parts = urlsplit(url)
     host = parts.hostname or "127.0.0.1"
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
-        loopback = False
-    return (host if loopback else "0.0.0.0"), parts.port or (443 if parts.scheme == "https" else 80)
+        host = host if host == "localhost" else "0.0.0.0"
+    return host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def main() -> int:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from naas_client import sign_in
+from naas_client.sign_in import SignInSection
+
 from naas_hub import CONFIG_VARIABLE
 from naas_hub.pages import TEMPLATE_PATHS, reasons_from_gateway, template_vars
 from naas_hub.request_ids import RequestIds
@@ -83,6 +86,8 @@ def _pages(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
         "headers": HEADERS,
         "cookie_options": {"samesite": "Lax", **secure},
         "transforms": [RequestIds],
+        # as with one's own server, nobody is asked whether the group's may know who they are
+        "oauth_no_confirm_list": {f"jupyterhub-user-{shared.name}" for shared in settings.collaborations},
     }
     if hub.subdomain_host:
         c.JupyterHub.subdomain_host = hub.subdomain_host
@@ -127,7 +132,24 @@ def _gateway(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
     c.JupyterHub.services = [{"name": SERVICE, "url": settings.gateway.url, "api_token": token, "display": False}]
     c.JupyterHub.custom_scopes = CUSTOM_SCOPES
     c.JupyterHub.extra_user_scopes = {USE}
-    c.JupyterHub.load_roles = roles(settings.iam.admin_groups)
+    c.JupyterHub.load_roles = roles(settings.iam.admin_groups, settings.collaborations)
+    if proxy := settings.healthchecks.sign_in:
+        _sign_in_proxy(c, proxy, secrets["healthchecks.sign_in.token_file"])
+
+
+def _sign_in_proxy(c: Any, proxy: SignInSection, token: str) -> None:
+    """A service with OAuth and no address here. Everybody may sign in as far as the hub goes: the proxy says who may not, and why."""
+    c.JupyterHub.services.append(
+        {
+            "name": sign_in.SERVICE,
+            "api_token": token,
+            "oauth_redirect_uri": proxy.redirect_uri,
+            "oauth_client_allowed_scopes": [USE],
+            "oauth_no_confirm": True,
+            "display": False,
+        }
+    )
+    c.JupyterHub.extra_user_scopes |= {f"access:services!service={sign_in.SERVICE}"}
 
 
 def _spawner(c: Any, settings: SiteSettings) -> None:
@@ -142,6 +164,8 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     ours.examples_dir = str(hub.examples_dir or "")
     ours.host_folders = hub.host_folders
     ours.group_folders = settings.storage.folders
+    ours.collaborations = settings.collaborations
+    ours.access_age = settings.iam.auth_refresh_age
     ours.drain_limit = hub.drain_seconds
     ours.gateway_url = settings.gateway.url
     ours.gateway_token_file = str(settings.gateway.hub_token_file)

@@ -17,6 +17,7 @@ from typing import Any
 import naas_spawner
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from naas_client.collaborations import Collaboration
 from naas_client.errors import NaasError
 from naas_client.gateway import API_PATH, GatewayClient
 from naas_client.languages import COOKIE, LANGUAGES, Translator
@@ -52,6 +53,7 @@ def template_vars(settings: SharedSettings, stop_reasons: StopReasons | None = N
         "naas_sentence": lambda _user: _sentence,
         "naas_elapsed": lambda _user: _elapsed,
         "naas_stop_reasons": lambda user: partial(_stop_reasons, stop_reasons, user),
+        "naas_collaborations": lambda user: partial(_collaborations, settings.collaborations, stop_reasons, user),
     }
 
 
@@ -115,6 +117,28 @@ async def _stop_reasons(ask: StopReasons | None, user: Any) -> list[Mapping[str,
     if ask is None or user is None:
         return []
     return [_shown(reason) for reason in await ask(user.name)]
+
+
+async def _collaborations(
+    collaborations: Sequence[Collaboration], ask: StopReasons | None, user: Any
+) -> list[Mapping[str, Any]]:
+    """The shared servers of a person's groups, as the hub has them now."""
+    groups = {group.name for group in user.groups} if user is not None else set()
+    return [await _shared(one, ask, user.settings["users"][one.name]) for one in collaborations if one.group in groups]
+
+
+async def _shared(one: Collaboration, ask: StopReasons | None, owner: Any) -> Mapping[str, Any]:
+    server = owner.spawner
+    reasons = [] if ask is None or server.active else await ask(one.name)
+    return {
+        "group": one.group,
+        "name": one.name,
+        "url": owner.server_url(""),
+        "ready": server.ready,
+        "pending": server.pending,
+        "last_activity": server.orm_spawner.last_activity,
+        "reason": _shown(reasons[0]) if reasons else None,
+    }
 
 
 def _shown(reason: StopReason) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,10 +12,10 @@ from naas_client.folders import HostFolders
 from naas_client.settings import HttpAddress, Section, SharedSettings, load, read_secret
 from naas_client.sizes import Size
 from naas_spawner.gpus import GpuSources
-from naas_spawner.profiles import Profiles, default_profiles
+from naas_spawner.profiles import Profiles, default_profiles, opens
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-VERSION = importlib.metadata.version("jupyterhub-naas")
+from naas_hub.deploy.settings import VERSION, DeploySection
 
 KEY = re.compile(r"[0-9a-fA-F]{64}")
 """What cookie secret and encryption keys look like: 32 bytes in hexadecimal digits."""
@@ -144,6 +143,8 @@ class SiteSettings(SharedSettings):
         "machine, as flavours named after the MIG profile or the card",
     )
 
+    deploy: DeploySection = Field(default_factory=DeploySection, description="the service in containers on one machine")
+
     @model_validator(mode="after")
     def _flavours_exist(self) -> Self:
         flavours = {source.flavour for source in self.gpus}
@@ -152,6 +153,21 @@ class SiteSettings(SharedSettings):
                 raise ValueError(
                     f"the profile {profile.slug} has the GPU {strange!r}, and `gpus` has only: {', '.join(sorted(flavours))}. "
                     "Add it there, or name another"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _collaborations_can_be_started(self) -> Self:
+        profiles = {profile.slug: profile for profile in self.profiles}
+        for shared in self.collaborations:
+            if (profile := profiles.get(shared.profile)) is None:
+                raise ValueError(
+                    f"collaborations: the shared server of {shared.group} has the profile {shared.profile!r}, which is not in "
+                    f"`profiles`. Name one of: {', '.join(profiles)}"
+                )
+            if not opens(profile.groups, [shared.group]):
+                raise ValueError(
+                    f"collaborations: the profile {shared.profile} is not open to {shared.group}. Add the group there, or name another"
                 )
         return self
 
@@ -164,6 +180,7 @@ def secret_files(settings: SiteSettings) -> dict[str, Path | None]:
         "hub.proxy_token_file": settings.hub.proxy_token_file,
         "hub.cookie_secret_file": settings.hub.cookie_secret_file,
         "hub.crypt_key_file": settings.hub.crypt_key_file,
+        **({"healthchecks.sign_in.token_file": proxy.token_file} if (proxy := settings.healthchecks.sign_in) else {}),
     }
 
 

@@ -49,6 +49,8 @@ RECIPES = {
         Recipe("agent", "base", ("laptop",)),
         Recipe("lab", "base", ("lab",), ("r",)),
         Recipe("hub", "base", ("hub", "docker", "gateway")),
+        Recipe("web", "base"),
+        Recipe("postgres", "base"),
         Recipe("ml", "lab"),
         Recipe("community", "lab"),
         Recipe("matlab", "lab"),

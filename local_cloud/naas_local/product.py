@@ -16,9 +16,10 @@ from naas_client.files import write_private
 from naas_client.folders import HostFolder, HostFolders, check_host_folders
 from naas_client.gateway import API_PATH
 from naas_client.processes import find_program
+from naas_client.sign_in import HEALTH, SignInSection
 from pydantic import BaseModel, Field
 
-from naas_local import ceph, iam, store
+from naas_local import ceph, healthchecks, iam, store
 from naas_local.data import DataFolder
 from naas_local.parts import HARMLESS, PartSpec
 from naas_local.ports import LOOPBACK
@@ -36,7 +37,7 @@ GROUP_TEXTS = {
 }
 IAM_HOST = "127.0.0.2"
 """The embedded IAM has a host of its own: browsers share cookies between ports of one host, and IAM's session is not for the hub."""
-PORTS = ("iam", "store", "gateway", "hub", "proxy")
+PORTS = ("iam", "store", "healthchecks", "gateway", "hub", "proxy")
 CEPH_PORTS = ("mon", "rgw")
 CEPH_SHARE = 4
 """People that may fill their quota before the Ceph on this machine is full; the default quota follows from it."""
@@ -52,7 +53,7 @@ class Product:
     """One installation: the data folder, the operator's ``naas.yaml`` (or none), and the ports chosen for it.
 
     What the file leaves out is filled in so that the embedded cloud serves it; what it sets (``iam.issuer``,
-    ``storage.url``) switches the embedded counterpart off.
+    ``storage.url``, ``healthchecks.url``) switches the embedded counterpart off.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Product:
         self.shared = settings.validate(self.given, settings.SharedSettings, str(config or "defaults"))
         _refuse_chosen(self.given, str(config))
         self.embedded_iam = "issuer" not in (self.given.get("iam") or {})
+        self.embedded_healthchecks = "url" not in _section(self.given, "healthchecks")
         self.object_store = self._choose_store(object_store)
         self.ports = data.choose_ports((*PORTS, *CEPH_PORTS) if self.object_store == "ceph" else PORTS, port)
         self.url = f"http://{LOOPBACK}:{self.ports['public']}"
@@ -108,7 +110,7 @@ class Product:
                 "Servers in containers need root: people's homes and the mount helper. Start `sudo naas up --spawner docker`.",
                 code="not-root",
             )
-        from naas_local.containers import Engine
+        from naas_spawner.docker.containers import Engine
 
         engine = Engine()
         if missing := engine.missing_images([f"naas/{name}:{VERSION}" for name in ("lab", "agent")]):
@@ -157,6 +159,12 @@ class Product:
             found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
             found["iam"]["cli_client_id"] = iam.CLI_CLIENT
             found["groups"] = {group: {"description": text} for group, text in GROUP_TEXTS.items()}
+        if self.embedded_healthchecks and "healthchecks" in settings.SharedSettings.model_fields:
+            address = self._address("healthchecks")
+            admin_key = self.data.part("healthchecks") / healthchecks.ADMIN_KEY
+            found["healthchecks"] = {"url": address, "ping_url": f"{address}/ping", "admin_key_file": str(admin_key)}
+        if self.shared.healthchecks.sign_in:
+            found.setdefault("healthchecks", {})["sign_in"] = {"token_file": str(secret("sign-in-token"))}
         write_private(self.data.site, yaml.safe_dump(_over(found, self.given), sort_keys=False))
 
     def specs(self) -> list[PartSpec]:
@@ -168,7 +176,11 @@ class Product:
             parts.append(self._store())
         elif self.object_store == "ceph":
             parts += self._ceph[1]
+        if self.embedded_healthchecks:
+            parts.append(self._healthchecks())
         parts += [self._gateway(), self._proxy()]
+        if proxy := self.shared.healthchecks.sign_in:
+            parts.append(self._sign_in(proxy))
         if self.as_root:
             parts.append(self._mounts())
         return [*parts, self._containers() if self.spawner == "docker" else self._launcher(), self._hub()]
@@ -209,6 +221,9 @@ class Product:
             folders=storage.folders,
             region=storage.region,
         )
+
+    def _healthchecks(self) -> PartSpec:
+        return healthchecks.prepare(self.data.part("healthchecks"), self.ports["healthchecks"], host=self.inner_host)
 
     @functools.cached_property
     def _ceph(self) -> tuple[ceph.CephConfig, list[PartSpec]]:
@@ -265,6 +280,15 @@ class Product:
         ready = f"{self._address('proxy')}/api/routes"
         return PartSpec("proxy", argv, ready, url=self.url, environment=routes, secrets=secrets)
 
+    def _sign_in(self, proxy: SignInSection) -> PartSpec:
+        if self.as_root and self.spawner == "local" and not proxy.socket:
+            raise InvalidInput(
+                "healthchecks.sign_in.upstream: people's servers are processes of this machine, so they reach a port of it and could "
+                "be anyone at the Healthchecks server. Have it listen on a Unix socket in a private folder, and give unix:/path/of/it.",
+                code="bad-settings",
+            )
+        return self._python("sign-in", "naas_gateway.sign_in_proxy", f"{proxy.listen}{HEALTH}", url=proxy.public_url)
+
     def _mounts(self) -> PartSpec:
         data = self.data
         arguments = ["--base", str(data.mounts), "--socket", str(data.mounts_socket)]
@@ -278,7 +302,7 @@ class Product:
     def _containers(self) -> PartSpec:
         arguments = ("--installation", self.installation, "--socket", str(self.data.containers_socket))
         return self._python(
-            "containers", "naas_local.containers", self.data.containers_socket, *arguments, stop_limit=120
+            "containers", "naas_spawner.docker.containers", self.data.containers_socket, *arguments, stop_limit=120
         )
 
     def _container_settings(self) -> dict[str, Any]:

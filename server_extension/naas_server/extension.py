@@ -23,6 +23,7 @@ from naas_server.drive import CloudDrive
 from naas_server.drive_handlers import drive_handlers
 from naas_server.events import EventsHandler, Streams
 from naas_server.gateway import ROUTES, Gateway
+from naas_server.members import MembersIdentityProvider
 from naas_server.passthrough import PassThroughHandler, UnknownHandler
 from naas_server.storage import Storage, StorageActionHandler, StorageHandler
 
@@ -98,6 +99,12 @@ class NaasServer(ExtensionApp):
             ]
         )
 
+    @property
+    def _members(self) -> MembersIdentityProvider | None:
+        """Where this is the shared server of a group, who looks after its members."""
+        found = self.serverapp.identity_provider
+        return found if isinstance(found, MembersIdentityProvider) else None
+
     def _root(self) -> Path:
         return Path(self.serverapp.contents_manager.root_dir)
 
@@ -105,9 +112,13 @@ class NaasServer(ExtensionApp):
         """Jupyter Server runs: scheduled backups may begin."""
         await super()._start_jupyter_server_extension(serverapp)
         self.backups.begin()
+        if self._members is not None:
+            self._members.begin(serverapp.web_app.settings["last_activity_times"])
 
     async def stop_extension(self) -> None:
         """End all event streams, the backup, then the connections to the gateway."""
+        if self._members is not None:
+            await self._members.end()
         await self.streams.close()
         await self.backups.close()
         await self.gateway.close()

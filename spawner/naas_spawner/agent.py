@@ -157,6 +157,13 @@ class Agent:
             return await self.host.running()
         return True
 
+    async def idle(self) -> bool:
+        """Whether it says that it serves no folder at all, because its plan has none."""
+        try:
+            return not (await self.client.status()).folders
+        except Unavailable:
+            return False
+
     async def drain(self, limit: float) -> str:
         """Wait for uploads; a sentence about what is still pending, empty when nothing is. Raises Unavailable without an answer."""
         status = await self.client.drain(limit)

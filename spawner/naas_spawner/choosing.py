@@ -6,9 +6,11 @@ import datetime as dt
 from typing import Any, ClassVar
 
 from jupyterhub.spawner import SpawnException
+from naas_client.collaborations import Collaboration, Collaborations, find
 from naas_client.errors import InvalidInput
 from naas_client.folders import HostFolder, HostFolders
 from naas_client.models import Capability, GpuState
+from naas_client.names import is_collaboration
 from naas_client.settings import GroupSection
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, List, Unicode, default, validate
@@ -65,6 +67,15 @@ class Choosing(LoggingConfigurable):
         """
     ).tag(config=True)
 
+    collaborations = List(
+        help="""
+        Groups with a shared server (`collaborations` in `naas.yaml`), which belongs to a hub user of its own.
+
+        A list of `naas_client.collaborations.Collaboration`, or of mappings with the same keys; bad entries are refused with the path of
+        each mistake. Example: `[{"group": "experiments/cygno", "profile": "standard"}]`.
+        """
+    ).tag(config=True)
+
     group_notes = Dict(help="What to tell people about a group: the section `groups` of `naas.yaml`.").tag(config=True)
     join_url = Unicode(help="Where to ask for a group that has no address of its own.").tag(config=True)
     contact = Unicode(help="Address that people write to (`site.contact` in `naas.yaml`).").tag(config=True)
@@ -96,6 +107,24 @@ class Choosing(LoggingConfigurable):
         found: list[HostFolder] = checked("host_folders", HostFolders, proposal.value, type(self).__name__)
         return found
 
+    @validate("collaborations")
+    def _check_collaborations(self, proposal: Any) -> list[Collaboration]:
+        """Mappings become shared servers. Raises TraitError with the path of each mistake."""
+        found: list[Collaboration] = checked("collaborations", Collaborations, proposal.value, type(self).__name__)
+        return found
+
+    @property
+    def collaboration(self) -> Collaboration | None:
+        """Whose shared server this is; None: it is a person's own."""
+        return find(self.collaborations, self.user.name)
+
+    @property
+    def idle_timeout(self) -> int:
+        """Seconds without activity after which the server stops; 0: never."""
+        if self.collaboration is not None:
+            return self.collaboration.idle_timeout
+        return self.choice.profile.idle_timeout if self.choice is not None else 0
+
     @property
     def open_host_folders(self) -> list[HostFolder]:
         """The folders of the host that this person's groups open; `HostFolder.of` gives a person's place on the host."""
@@ -104,7 +133,9 @@ class Choosing(LoggingConfigurable):
 
     @property
     def groups(self) -> set[str]:
-        """The person's groups as the hub knows them now."""
+        """The person's groups as the hub knows them now; a shared server has what its group opens."""
+        if self.collaboration is not None:
+            return {self.collaboration.group}
         return {group.name for group in self.user.groups}
 
     @default("options_form")
@@ -112,7 +143,9 @@ class Choosing(LoggingConfigurable):
         return type(self).render_form
 
     async def render_form(self) -> str:
-        """The inside of the spawn page's form for this person."""
+        """The inside of the spawn page's form for this person; empty for a shared server, which has nothing to choose."""
+        if self.collaboration is not None:
+            return ""
         groups = self.groups
         allowed = opens(self.storage_groups, groups)
         names = " or ".join(self.storage_groups)
@@ -163,8 +196,17 @@ class Choosing(LoggingConfigurable):
         return type(self).apply_choice
 
     def apply_choice(self, user_options: dict[str, Any]) -> None:
-        """Check the options, wherever they come from, and remember their normal form; refused ones leave no trace."""
+        """Check the options, wherever they come from, and remember their normal form; refused ones leave no trace.
+
+        Those of a shared server are the site's, whatever the member who starts it sends.
+        """
         try:
+            if self.collaboration is not None:
+                user_options = {"profile": self.collaboration.profile}
+            elif is_collaboration(self.user.name):
+                raise InvalidInput(
+                    "There is no such shared server any more. Ask whoever runs this service.", code="name"
+                )
             choice = validate_options(self.profiles, self.groups, user_options)
             self.check_choice(choice)
         except InvalidInput as error:

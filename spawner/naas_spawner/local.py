@@ -30,6 +30,8 @@ LOOPBACK = "127.0.0.1"
 CONFIG = Path(__file__).parent / "jupyter_config"
 SHARED_CONFIG = CONFIG / "shared"
 """Where people share one machine: no debugger. Its adapter takes code for the kernel from whoever connects to its port first."""
+COLLABORATION_CONFIG = CONFIG / "collaboration"
+"""In the shared server of a group documents are edited together; in a person's own, all of that is switched off."""
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 LOG_NAME = "server.log"
@@ -134,7 +136,9 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
         env = super().get_env()
         env.update(self._person_env())
         env["JUPYTERHUB_ROOT_DIR"] = str(self.home)
-        env["JUPYTER_CONFIG_PATH"] = str(CONFIG) if self._uid is None else f"{SHARED_CONFIG}:{CONFIG}"
+        folders = [COLLABORATION_CONFIG] if self.collaboration is not None else []
+        folders += [CONFIG] if self._uid is None else [SHARED_CONFIG, CONFIG]
+        env["JUPYTER_CONFIG_PATH"] = ":".join(map(str, folders))
         env["JUPYTER_RUNTIME_DIR"] = str(self.run_folder / "runtime")
         env["NAAS_STORAGE_RUN"] = str(self.run_folder)
         env["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpu_devices)

@@ -25,7 +25,7 @@ LINK = "cloud-storage"
 """Where people find their folders in their home."""
 
 MEND_EVERY = 30.0
-"""Seconds between two tries to start an agent again that has gone; the first is at once."""
+"""Seconds between two tries to start an agent again that has gone, or one that was given no folders; the first is at once."""
 
 TAIL = 2000
 """Bytes of a server's log that an error may quote."""
@@ -72,6 +72,12 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         help="Whether a kernel counts as idle although a browser shows it. False keeps servers with an open notebook alive.",
     ).tag(config=True)
 
+    access_age = Integer(
+        300,
+        min=5,
+        help="Seconds after which claims are read again (`iam.auth_refresh_age`). Shared servers ask the hub ten times as often.",
+    ).tag(config=True)
+
     @default("mounts_socket")
     def _default_mounts_socket(self) -> str:
         return str(self._data / "run" / "mounts.sock") if os.geteuid() == 0 else ""
@@ -90,6 +96,8 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         self._host = HostPlaces()
         self._agent: Agent | None = None
         self._next_mend = 0.0
+        self._unprepared = False
+        """Whether the agent was perhaps given no folders for a cause that passes."""
 
     # Names and places
 
@@ -160,7 +168,7 @@ class NaasMachineSpawner(NaasSpawnerMixin):
     def get_args(self) -> list[str]:
         """Arguments of the single-user server: how long it may be idle."""
         args = list(super().get_args())
-        if self.choice is not None and (seconds := self.choice.profile.idle_timeout):
+        if seconds := self.idle_timeout:
             look = max(1, min(60, seconds // 4))
             args += [
                 f"--ServerApp.shutdown_no_activity_timeout={seconds}",
@@ -170,11 +178,23 @@ class NaasMachineSpawner(NaasSpawnerMixin):
                 f"--TerminalManager.cull_inactive_timeout={seconds}",
                 f"--TerminalManager.cull_interval={look}",
             ]
+        if self.collaboration is not None:
+            every = max(1, min(30, self.access_age // 10))
+            args += [
+                "--ServerApp.identity_provider_class=naas_server.members.MembersIdentityProvider",
+                f"--MembersIdentityProvider.check_every={every}",
+                f"--HubOAuth.cache_max_age={every}",
+            ]
         return args
 
     def sentence_of_end(self, status: int | None) -> tuple[str, str]:
         """Code and sentence for an exit status as a shell counts it: an idle server's own end, or a failure."""
-        idle = self.choice.profile.idle_timeout if self.choice is not None else 0
+        idle = self.idle_timeout
+        if status == 0 and idle and self.collaboration is not None:
+            return (
+                "culled",
+                f"Nobody had the shared server open for {idle / 60:.3g} min, so it was stopped. Its files are kept.",
+            )
         if status == 0 and idle:
             return (
                 "culled",
@@ -204,20 +224,28 @@ class NaasMachineSpawner(NaasSpawnerMixin):
     async def connect_folders(self, plan: StoragePlan) -> str:
         """Start the agent; it says in the panel, too, what is wrong."""
         self._agent = self.new_agent()
-        return describe_trouble(await self._agent.start(plan, self.gateway_api))
+        self._unprepared = plan.passing
+        status = await self._agent.start(plan, self.gateway_api)
+        self._unprepared = plan.passing or not (plan.degraded or status.folders)  # the mount helper was away
+        return describe_trouble(status)
 
     async def look_after_agent(self) -> None:
-        """Start an agent again that has gone while its server runs; its cache is where it was, so nothing is lost."""
+        """While its server runs, start an agent again that has gone, or that came without folders when IAM, say, was away.
+
+        The cache is where it was, so nothing is lost.
+        """
         loop = asyncio.get_running_loop()
         if self._agent is None or not self._may_mend or loop.time() < self._next_mend:
             return
         try:
-            alive = await self._agent.alive()
+            self._unprepared = self._unprepared and await self._agent.idle()
+            well = not self._unprepared and await self._agent.alive()
         except NaasError:
             return  # launcher or engine is away, and says nothing of the agent
-        if alive or not self._may_mend:
+        if well or not self._may_mend:
             return
-        self.log.warning("%s: the mount agent is gone and is started again", self._log_name)
+        what = "has no folders, which are asked for anew" if self._unprepared else "is gone and is started again"
+        self.log.warning("%s: the mount agent %s", self._log_name, what)
         self._next_mend = loop.time() + MEND_EVERY
         self._storage = asyncio.create_task(self._mend())  # a stop gives it up, as it does with the start's
 
@@ -229,8 +257,8 @@ class NaasMachineSpawner(NaasSpawnerMixin):
     async def _mend(self) -> None:
         try:
             plan = await self.prepare_storage()
-            # an agent with a plan that mounts nothing would stay so; better none, and another try
-            trouble = plan.degraded or await self.connect_folders(plan)
+            # what may pass is tried again; until then the agent there is, if any, says what is wrong
+            trouble = plan.degraded if plan.passing else await self.connect_folders(plan)
         except NaasError as error:
             trouble = error.message
         if trouble:
@@ -265,6 +293,7 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         super().load_state(state)
         self._uid = state.get("uid")
         self._agent = self.new_agent() if state.get("agent") else None
+        self._unprepared = True  # or not: the first look tells
 
     def clear_state(self) -> None:
         """Forget the server."""

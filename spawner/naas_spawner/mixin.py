@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jupyterhub.spawner import SpawnException
-from naas_client.errors import InvalidInput, NaasError
+from naas_client.errors import InvalidInput, NaasError, Unavailable
 from naas_client.gateway import API_PATH, GatewayClient
 from naas_client.models import StopReason, StoragePlan
 from naas_client.settings import read_secret
@@ -163,7 +163,8 @@ class NaasSpawnerMixin(GpuLeases, Choosing):
                 return await gateway.prepare_storage(self.user.name)
         except NaasError as error:
             self.log.warning("No storage for %s: %s", self._log_name, error.message)
-            return StoragePlan(degraded=f"Your cloud storage is not connected. {error.message}", code=error.code)
+            trouble = f"Your cloud storage is not connected. {error.message}"
+            return StoragePlan(degraded=trouble, code=error.code, passing=isinstance(error, Unavailable))
 
     async def _give_up_storage(self) -> None:
         if self._storage is not None and not self._storage.done():

@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from naas_client.names import RESERVED, hub_name, is_hub_name, is_server_key
+from naas_client.names import RESERVED, collaboration_name, hub_name, is_collaboration, is_hub_name, is_server_key
 
 STRANGE = [
     "a/b", "../etc", "..", ".", "", " ", "Alice", "ALICE", "alice.rossi", "alice_rossi", "alice rossi", "alice--rossi", "-alice", "alice-",
@@ -47,6 +47,53 @@ def test_a_mangled_name_cannot_be_claimed_as_a_plain_one() -> None:
 @pytest.mark.parametrize("name", ["scratch", "root", "a/b", "..", "Alice", "", "a" * 64, "alice--x", "alice\n"])
 def test_what_is_no_hub_name_is_recognised(name: str) -> None:
     assert not is_hub_name(name)
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [("cygno", "collab--cygno"), ("users/ml-infn", "collab--users--ml-infn"), ("2d", "collab--2d")],
+)
+def test_the_shared_server_of_a_group_is_called_after_it(group: str, name: str) -> None:
+    assert collaboration_name(group) == name
+
+
+GROUPS = [
+    *(
+        "users/naas",
+        "users-naas",
+        "users--naas",
+        "users/naas/",
+        "Users/naas",
+        "users.naas",
+        "a/b/c",
+        "a-b/c",
+        "a/b-c",
+        "a--b/c",
+    ),
+    *("cygno", "---0123456789", "x---0123456789", "é", "日本語", "..", "a/../b", "x" * 200, "x/" * 60 + "x"),
+]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_person_is_called_like_a_shared_server(group: str) -> None:
+    name = collaboration_name(group)
+    assert is_hub_name(name)
+    assert is_collaboration(name)
+    assert is_server_key(name)
+    for preferred in (name, group, f"collab--{group}", f"collab-{group}", name.upper(), "collab"):
+        assert not is_collaboration(hub_name(preferred))
+
+
+def test_no_two_groups_have_the_same_shared_server() -> None:
+    groups = [*GROUPS, *("".join(letters) for letters in itertools.product("aA-/.", repeat=4))]
+    assert len({collaboration_name(group) for group in groups}) == len(groups)
+
+
+@pytest.mark.parametrize(
+    "name", ["collab", "collab-x", "collab--", "collab---0123456789", "collab--x-", "collab--X", "x--y"]
+)
+def test_what_is_no_shared_server_is_recognised(name: str) -> None:
+    assert not is_collaboration(name)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,33 @@ MISTAKES = [
         "storage:\n  folders:\n" + 2 * "  - {name: cygno, bucket: cygno-data, groups: [cygno]}\n",
         r"storage\.folders: two folders are called cygno",
     ),
+    *(
+        (
+            f"healthchecks:\n  sign_in: {{public_url: 'https://c.example.org', upstream: 'unix:/s', {change}}}\n",
+            sentence,
+        )
+        for change, sentence in (
+            (
+                "upstream: 'http://10.0.0.7:8000'",
+                r"sign_in\.upstream: whoever reaches the application can be anyone there",
+            ),
+            ("upstream: 'http://127.0.0.1.evil.example'", r"sign_in\.upstream: whoever"),
+            ("upstream: 'https://127.0.0.1:8000'", r"sign_in\.upstream: whoever"),
+            ("upstream: 'http://127.0.0.1:8000/hc'", r"sign_in\.upstream: give scheme, host and port only"),
+            ("upstream: 'unix:run/web.sock'", r"sign_in\.upstream: name the socket by its whole path"),
+            ("public_url: 'http://c.example.org'", r"sign_in\.public_url: .*must start with https"),
+            ("public_url: 'https://c.example.org/checks'", r"sign_in\.public_url: give scheme, host and port only"),
+            ("public_url: 'http://127.0.0.1:8000'", r"public_url is the hub's own address.*Give it a host of its own"),
+            ("listen: 'https://127.0.0.1:8186'", r"sign_in\.listen: this proxy speaks http"),
+            ("header: X-Remote_Email", r"sign_in\.header: .*pattern"),
+            ("header: Host", r"sign_in\.header: .*pattern"),
+            ("open_paths: [/]", r"sign_in\.open_paths: '/': a path begins and ends with /"),
+            ("open_paths: [/ping]", r"sign_in\.open_paths: '/ping': a path begins and ends"),
+            ("open_paths: [/naas-sign-in/x/]", r"sign_in\.open_paths: .*belongs to the proxy itself"),
+            ("cookies: ['a=b']", r"sign_in\.cookies\.0: .*pattern"),
+            ("upstream: 'http://127.0.0.1:81', listen: 'http://127.0.0.1:81'", "are the same address"),
+        )
+    ),
     ("iam: [", "not valid YAML"),
     ("- a\n- b\n", "must be keys and values, not list"),
     ("groups:\n  users/naas:\n    description: 7\n", r"groups\.users/naas\.description"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from naas_client.collaborations import Collaboration
 from naas_client.folders import GroupFolder
+from naas_client.models import S3Credentials
 from naas_client.settings import StorageSection
 from naas_gateway.clients.rgw import RgwAdmin
 from naas_gateway.clients.s3 import Keys, Store
@@ -30,7 +32,7 @@ from naas_gateway.services.provisioners.rgw import Rgw
 from naas_local.ceph import CephStore
 from naas_local.ceph.register import make_role
 from naas_local.store import embedded_store
-from s3_people import assume_role, s3_client
+from s3_people import assume_role, own_client, s3_client
 from token_issuer import SUBJECTS, TokenIssuer
 
 DELETE_MANY = ("s3:DeleteObject",)
@@ -73,6 +75,16 @@ class IsolatedStore:
             await provisioner.revoke_key(self._row(name), access_key)
 
         self._ask(revoke)
+
+    def lend(self, group: str, among: Sequence[GroupFolder] = ()) -> Any:
+        """A client with what the shared server of a group gets. Parameters: ``among``, the site's folders now; default: `FOLDERS`."""
+        to = Collaboration(group=group, profile="standard")
+        folders = [folder for folder in among or FOLDERS if folder.is_open_to([group])]
+
+        async def lend(provisioner: Provisioner) -> S3Credentials:
+            return await provisioner.lend(to, folders)
+
+        return own_client(self._ask(lend))
 
     def _row(self, name: str) -> IdentityRow:
         return IdentityRow(name=name, subject=SUBJECTS[name], issuer=self.issuer)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -51,6 +53,38 @@ def test_a_profile_reaches_the_server(served: Served) -> None:
     assert answer.status_code == 400
     assert "open to members of developers" in answer.json()["message"]
     assert served.world.leftovers("bob") == []
+
+
+WHO = "import os; print(os.environ['HOME'], os.environ['MEM_LIMIT'], os.environ['JUPYTERHUB_USER'])"
+
+
+def test_a_group_has_a_shared_server_and_its_members_have_their_own(served: Served) -> None:
+    """Documents are edited together in the first, and nothing of that is loaded in the second."""
+    alice = served.sign_in("alice")
+    page = alice.http.get("/hub/spawn/collab--developers", follow_redirects=True)
+    assert page.status_code == 200, "a shared server has nothing to choose, so it starts"
+    alice.name = "collab--developers"
+    wait_for(alice._server_ready, "the shared server")
+    lab = alice.http.get("/user/collab--developers/lab", follow_redirects=True)
+    assert '"hubUser": "alice"' in lab.text
+    assert (
+        alice.server("PUT", "api/collaboration/session/x", json={"format": "text", "type": "file"}).status_code != 404
+    )
+    assert alice.server("GET", "naas/api/me").json()["groups"] == ["developers"]
+    assert alice.server("GET", "naas/api/storage").json()["code"] == "no-shared-storage"
+    with alice.kernel() as kernel:
+        home, memory, user = kernel.run(WHO).split()
+    assert (home.rpartition("/")[2], int(memory), user) == ("collab--developers", 1024 * MIB, "collab--developers")
+
+    own = served.started("alice", profile="small")
+    assert own.server("PUT", "api/collaboration/session/x", json={"format": "text", "type": "file"}).status_code == 404
+    disabled = re.search(r'"disabledExtensions": (\[[^]]*\])', own.http.get("/user/alice/lab").text)
+    assert disabled is not None
+    assert {"@jupyter/collaboration-extension", "@jupyter/docprovider-extension"} <= set(json.loads(disabled[1]))
+
+    bob = served.sign_in("bob")
+    assert bob.http.get("/user/collab--developers/lab", follow_redirects=True).status_code == 403
+    assert bob.hub("POST", "/users/collab--developers/server").status_code in (403, 404)
 
 
 HOG = """
@@ -169,6 +203,25 @@ def test_an_ordinary_folder_in_the_way_is_said_and_kept(served: Served) -> None:
             kernel.run("open('cloud-storage/more', 'w').write('theirs still')")
     finally:
         shutil.rmtree(place)
+
+
+def test_a_server_that_starts_while_iam_is_away_gets_its_folders_when_it_is_back(served: Served) -> None:
+    alice = served.sign_in("alice")
+    iam = served.product.pid("iam")
+    os.kill(iam, signal.SIGSTOP)
+    try:
+        alice.start_server(profile="small")
+        status = wait_for(
+            lambda: (s := alice.server("GET", "naas/api/storage").json())["state"] == "degraded" and s, "it is said"
+        )
+        assert status["code"] in {"iam-down", "gateway-down"}  # the gateway, too, waits for IAM
+        assert status["folders"] == []
+    finally:
+        os.kill(iam, signal.SIGCONT)
+    alice.wait_connected()
+    with alice.kernel() as kernel:
+        kernel.run("open('cloud-storage/alice/late.txt', 'w').write('there')")
+    wait_for(lambda: served.stored("alice/late.txt") == b"there", "the file is in the store")
 
 
 def test_somebody_without_storage_has_a_server_and_is_told_why(served: Served) -> None:

@@ -95,7 +95,7 @@ def test_a_mistake_in_the_settings_stops_the_start(
         ("http://localhost:8183", ("localhost", 8183)),
         ("http://[::1]:8183", ("::1", 8183)),
         ("http://gateway:8183", ("0.0.0.0", 8183)),
-        ("http://10.0.0.4", ("0.0.0.0", 80)),
+        ("http://10.0.0.4", ("10.0.0.4", 80)),
     ],
 )
 def test_it_listens_where_its_address_says(url: str, expected: tuple[str, int]) -> None:

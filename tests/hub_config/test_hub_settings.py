@@ -65,6 +65,21 @@ def test_the_defaults_are_a_whole_site() -> None:
             "(top)",
             "gpu-full has the GPU 'A100 80 GB', and `gpus` has only: T4",
         ),
+        *(
+            ({"collaborations": [{"group": "users/naas", "profile": "standard", **change}]}, path, why)
+            for change, path, why in (
+                ({"group": "/users/naas"}, "collaborations.0.group", "without a slash in front"),
+                ({"idle_timeout": 5}, "collaborations.0.idle_timeout", "greater than or equal to 60"),
+                ({"profile": "huge"}, "(top)", "the profile 'huge', which is not in `profiles`. Name one of: standard"),
+                ({"profile": "developer"}, "(top)", "the profile developer is not open to users/naas"),
+                ({"folder": "x"}, "collaborations.0.folder", "unknown key"),
+            )
+        ),
+        (
+            {"collaborations": [{"group": "users/naas", "profile": "standard"}] * 2},
+            "collaborations",
+            "the group users/naas has two shared servers",
+        ),
         ({"site": {"links": [{"title": "x", "url": "javascript:alert(1)"}]}}, "site.links.0.url", "starts with http"),
     ],
 )
@@ -153,6 +168,19 @@ def test_what_jupyterhub_is_told(site: Site) -> None:
     assert c.IAMAuthenticator.auth_refresh_age == 150, "hub and gateway share the allowed age"
     scopes = {role["name"]: role["scopes"] for role in c.JupyterHub.load_roles}
     assert scopes["naas-gateway"] == ["list:users", "read:servers", "delete:servers"]
+
+
+def test_members_of_a_group_may_use_its_shared_server_and_nothing_else(site: Site) -> None:
+    c = Config()
+    configure(c, site(collaborations=[{"group": "users/naas", "profile": "standard"}]))
+    roles = {role["name"]: role for role in c.JupyterHub.load_roles}
+    name = "collab--users--naas"
+    assert roles[name]["groups"] == ["users/naas"]
+    assert set(roles[name]["scopes"]) == {
+        f"{scope}!user={name}" for scope in ("access:servers", "servers", "read:users:name")
+    }
+    assert roles["naas-shared-servers"]["users"] == [name]
+    assert roles["naas-shared-servers"]["scopes"] == ["custom:naas:use"]
 
 
 @pytest.mark.parametrize(

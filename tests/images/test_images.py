@@ -36,7 +36,7 @@ try:
 finally:
     manager.shutdown_kernel(now=True)
 """
-OURS = ("base", "agent", "lab", "hub")
+OURS = ("base", "agent", "lab", "hub", "web", "postgres")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -112,6 +112,11 @@ def test_an_agent_can_be_both_agent_and_helper() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_no_program_lends_its_owners_rights(name: str) -> None:
     assert sh(name, SET_ID) == ""
+
+
+def test_a_database_image_has_neither_a_database_nor_a_key() -> None:
+    assert sh("postgres", "find /var/lib/postgresql /etc/ssl/private -type f 2>/dev/null || true") == ""
+    assert "snakeoil" not in sh("postgres", "ls /etc/ssl/certs")
 
 
 @pytest.mark.parametrize("name", OURS)

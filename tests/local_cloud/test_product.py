@@ -57,6 +57,23 @@ def test_the_embedded_store_speaks_the_language_of_the_settings(tmp_path: Path) 
     assert {key: site[key] for key in storage} == storage
 
 
+def test_a_sign_in_proxy_is_a_part_with_a_token_of_its_own(tmp_path: Path) -> None:
+    proxy = {"public_url": "https://checks.example.org", "upstream": "unix:/run/healthchecks/web.sock"}
+    made = product(tmp_path, {"healthchecks": {"sign_in": proxy}})
+    made.write_site()
+    part = next(spec for spec in made.specs() if spec.name == "sign-in")
+    assert part.argv[1:] == ("-m", "naas_gateway.sign_in_proxy")
+    site = yaml.safe_load(made.data.site.read_text())["healthchecks"]["sign_in"]
+    assert site == {**proxy, "token_file": str(made.data.root / "secrets" / "sign-in-token")}
+
+
+@pytest.mark.root
+def test_people_on_this_machine_cannot_be_anyone_at_a_port_of_it(tmp_path: Path) -> None:
+    proxy = {"public_url": "https://checks.example.org", "upstream": "http://127.0.0.1:8187"}
+    with pytest.raises(InvalidInput, match=r"healthchecks\.sign_in\.upstream: .*Unix socket in a private folder"):
+        product(tmp_path, {"healthchecks": {"sign_in": proxy}}).specs()
+
+
 @pytest.mark.parametrize(
     ("place", "why"),
     [("missing", "Make the folder, or correct the path"), ("file", "is not a folder"), (".", "lie in one another")],

@@ -51,7 +51,7 @@ def main() -> None:
     """Start the engine and build the images beside a test run; the engine ends when standard input does."""
     try:
         engine()
-        images("base", "agent", "lab", "hub")
+        images("base", "agent", "lab", "hub", "web", "postgres")
     except AssertionError as error:
         print(error, file=sys.stderr)  # the tests that need them say it, too
     sys.stdin.read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import uuid
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -35,11 +36,16 @@ class _Form(HTMLParser):
 
 
 class HubSession:
-    """One signed-in person. Parameters: ``url``, the hub's public address; ``name``, a demo user (the password is the name)."""
+    """One signed-in person.
 
-    def __init__(self, url: str, name: str) -> None:
-        self.url, self.name = url, name
-        self.http = httpx.Client(base_url=url, timeout=30, headers={"Sec-Fetch-Site": "same-origin"})
+    Parameters: ``url``, the hub's public address; ``name``, a demo user (the password is the name); ``tls``, whom to trust, for https.
+    """
+
+    def __init__(self, url: str, name: str, tls: ssl.SSLContext | None = None) -> None:
+        self.url, self.name, self.tls = url, name, tls
+        self.http = httpx.Client(
+            base_url=url, timeout=30, headers={"Sec-Fetch-Site": "same-origin"}, verify=tls or True
+        )
 
     def __enter__(self) -> HubSession:
         return self
@@ -132,10 +138,13 @@ class Kernel:
 
     def __init__(self, session: HubSession, kernel_id: str) -> None:
         self.id = kernel_id
-        host = urlsplit(session.url).netloc
-        address = f"ws://{host}/user/{session.name}/api/kernels/{kernel_id}/channels"
+        base = session.url.replace("http", "ws", 1)
+        address = f"{base}/user/{session.name}/api/kernels/{kernel_id}/channels"
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.http.cookies.jar)
-        self.socket = websocket.create_connection(address, timeout=LIMIT, cookie=cookies, origin=session.url)
+        trusted = {"context": session.tls} if session.tls else None
+        self.socket = websocket.create_connection(
+            address, timeout=LIMIT, cookie=cookies, origin=session.url, sslopt=trusted
+        )
 
     def close(self) -> None:
         """Leave the kernel; it goes on."""

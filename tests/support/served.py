@@ -84,7 +84,11 @@ class Served:
 @contextmanager
 def serving(kind: str, folder: Path) -> Iterator[Served]:
     """`naas up --spawner KIND` for the length of a `with` block."""
-    settings: dict[str, Any] = {"profiles": PROFILES, "hub": {"start_timeout": 60, "docker": {"pids_limit": 256}}}
+    settings: dict[str, Any] = {
+        "profiles": PROFILES,
+        "collaborations": [{"group": "developers", "profile": "wide"}],
+        "hub": {"start_timeout": 60, "docker": {"pids_limit": 256}},
+    }
     if kind == "docker":
         images("lab", "agent")
         settings |= {"profiles": [*PROFILES, *CONTAINER_PROFILES], "gpus": GPUS}

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from naas_client.files import secret_file, write_private
 from naas_client.processes import find_program
+from naas_client.sign_in import HEALTH
 from naas_local.iam import EmbeddedIam, embedded_iam
 from naas_local.parts import PartSpec, RunningPart
 from naas_local.ports import free_port
@@ -88,13 +89,13 @@ def _settings(folder: Path, ports: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _specs(folder: Path, ports: dict[str, int]) -> dict[str, PartSpec]:
+def _specs(folder: Path, ports: dict[str, int], settings: dict[str, Any]) -> dict[str, PartSpec]:
     gateway, hub, proxy = (f"http://127.0.0.1:{ports[part]}" for part in ("gateway", "hub", "proxy"))
     environment = {"NAAS_CONFIG": str(folder / "naas.yaml")}
     argv = (find_program("node") or "node", str(PROXY), "--ip", "127.0.0.1", "--port", str(ports["public"]))
     target = ("--api-ip", "127.0.0.1", "--api-port", str(ports["proxy"]), "--default-target", hub)
     token = {"CONFIGPROXY_AUTH_TOKEN": (folder / "secrets" / "proxy-token").read_text()}
-    return {
+    found = {
         "gateway": PartSpec(
             "gateway", (sys.executable, "-m", "naas_gateway"), f"{gateway}{API}/health", environment=environment
         ),
@@ -103,6 +104,10 @@ def _specs(folder: Path, ports: dict[str, int]) -> dict[str, PartSpec]:
             "hub", (sys.executable, "-m", "naas_hub"), f"{hub}/hub/health", environment=environment, stop_limit=30
         ),
     }
+    if sign_in := settings.get("healthchecks", {}).get("sign_in"):
+        argv, ready = (sys.executable, "-m", "naas_gateway.sign_in_proxy"), f"{sign_in['listen']}{HEALTH}"
+        found["sign-in"] = PartSpec("sign-in", argv, ready, environment=environment)
+    return found
 
 
 @contextlib.contextmanager
@@ -120,7 +125,7 @@ def sign_in_stack(folder: Path, more: dict[str, dict[str, Any]] | None = None, *
     for section, values in (more or {}).items():
         settings[section] = {**settings.get(section, {}), **values}
     write_private(folder / "naas.yaml", yaml.safe_dump(settings))
-    specs = _specs(folder, ports)
+    specs = _specs(folder, ports, settings)
     url = f"http://127.0.0.1:{ports['public']}"
     secret = (folder / "secrets" / "client-secret").read_text().strip()
     with contextlib.ExitStack() as stack:

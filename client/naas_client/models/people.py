@@ -17,6 +17,7 @@ class Claims(Document):
     preferred_username: str = ""
     name: str = ""
     email: str = ""
+    email_verified: bool = Field(default=False, description="IAM has made sure that the address is the person's")
     groups: list[str] = Field(default_factory=list)
     fetched_at: dt.datetime
 
@@ -58,6 +59,7 @@ class Me(Document):
     name: str
     groups: list[str]
     admin: bool = False
+    email: str = Field(default="", description="e-mail address that IAM has verified; empty when there is none")
     capabilities: dict[str, Capability] = Field(default_factory=dict)
 
 

@@ -42,6 +42,9 @@ class StoragePlan(Document):
     folders: list[Folder] = Field(default_factory=list)
     degraded: str = ""
     code: str = Field(default="", description="stable name of the cause when degraded")
+    passing: bool = Field(
+        default=False, description="whether that cause may pass by itself, so that a later plan has folders"
+    )
     quota_bytes: int | None = None
 
 

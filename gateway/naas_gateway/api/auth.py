@@ -22,9 +22,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import extract_compact
 from naas_client.claims import SIGNATURE_ALGORITHMS, same_issuer
+from naas_client.collaborations import Collaboration
 from naas_client.errors import Forbidden, InvalidInput, NotFound, NotSignedIn
 from naas_client.models import Claims
-from naas_client.names import is_hub_name
+from naas_client.names import is_collaboration, is_hub_name
 
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.people import read_claims
@@ -157,14 +158,27 @@ class Person:
     claims: Claims
     admin: bool
 
+    @property
+    def name(self) -> str:
+        """The person's hub name."""
+        return self.row.name
+
 
 CallerDep = Annotated[Caller, Depends(identify)]
+
+
+async def account(platform: PlatformDep, caller: CallerDep) -> Person | Collaboration:
+    """The person or the shared server that calls, for what both have. Raises Forbidden."""
+    shared = platform.shared_servers.find(caller.name) if caller.kind == "user" else None
+    return shared if shared is not None else await person(platform, caller)
 
 
 async def person(platform: PlatformDep, caller: CallerDep) -> Person:
     """The person who calls. Raises Forbidden for services and for people who are not admitted (any more)."""
     if caller.kind != "user":
         raise Forbidden("This call is for people; a service has no account here.", code="not-a-person")
+    if is_collaboration(caller.name):
+        raise Forbidden("This is for people. A shared server has no account of its own.", code="not-a-person")
     try:
         row = await platform.people.by_name(caller.name)
     except NotFound as error:
@@ -201,4 +215,5 @@ def hub_user(name: Annotated[str, Path(max_length=63)]) -> str:
 
 
 PersonDep = Annotated[Person, Depends(person)]
+AccountDep = Annotated[Person | Collaboration, Depends(account)]
 NameDep = Annotated[str, Depends(hub_user)]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from naas_client.errors import InvalidInput, NaasError, Unavailable
 
-from naas_gateway.api.auth import PersonDep, PlatformDep, identify, person
+from naas_gateway.api.auth import AccountDep, PlatformDep, account, identify
 from naas_gateway.services.events import HEARTBEAT
 from naas_gateway.services.platform import Platform
 
@@ -19,14 +19,14 @@ LARGEST_ID = 2**62
 
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def events(request: Request, platform: PlatformDep, caller: PersonDep) -> StreamingResponse:
+async def events(request: Request, platform: PlatformDep, caller: AccountDep) -> StreamingResponse:
     """Events as they happen. `Last-Event-ID` gives those after it first; a comment line each 15 s is a sign of life."""
-    platform.events.require_room(caller.row.name)
+    platform.events.require_room(caller.name)
     last = _last_id(request.headers.get("last-event-id"))
     position = await platform.events.newest() if last is None else last
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _lines(request, platform, caller.row.name, position), media_type="text/event-stream", headers=headers
+        _lines(request, platform, caller.name, position), media_type="text/event-stream", headers=headers
     )
 
 
@@ -44,7 +44,7 @@ async def _lines(request: Request, platform: Platform, username: str, position: 
 
 async def _still_welcome(request: Request, platform: Platform) -> bool:
     try:
-        await person(platform, await identify(request, platform))
+        await account(platform, await identify(request, platform))
     except Unavailable:  # a restart of the hub ends no stream
         return True
     except NaasError:

@@ -48,6 +48,8 @@ async def sign_out(platform: PlatformDep, name: NameDep) -> None:
 @router.post("/users/{name}/storage")
 async def prepare_storage(platform: PlatformDep, name: NameDep) -> StoragePlan:
     """Make bucket and scratch prefix where they are missing; the plan says what to mount, or why there is nothing."""
+    if shared := platform.shared_servers.find(name):
+        return await platform.shared_servers.plan(shared)
     return await platform.storage.prepare(await platform.people.by_name(name))
 
 

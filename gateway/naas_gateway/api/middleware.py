@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 
 from naas_client.errors import InvalidInput, NaasError
 from naas_client.gateway import API_PATH
@@ -64,27 +65,27 @@ class RequestFrame:
 
     async def _serve(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         try:
-            body = await _body(headers, receive)
+            body = await read_body(headers, receive)
         except NaasError as error:
             await error_response(error)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
 
-async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    """The whole body, bounded in size and time. Raises TooLarge or InvalidInput."""
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, largest: int = LARGEST_BODY) -> bytes:
+    """The whole body, bounded in size (bytes) and time. Raises TooLarge or InvalidInput."""
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
         return b""
     length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length) > LARGEST_BODY:
-        raise TooLarge(f"The request is larger than {LARGEST_BODY} bytes. Nothing was changed.")
+    if not length.isdigit() or int(length) > largest:
+        raise TooLarge(f"The request is larger than {largest} bytes. Nothing was changed.")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_LIMIT):
             while (message := await receive())["type"] == "http.request":
                 body += message.get("body", b"")
-                if len(body) > LARGEST_BODY:
-                    raise TooLarge(f"The request is larger than {LARGEST_BODY} bytes. Nothing was changed.")
+                if len(body) > largest:
+                    raise TooLarge(f"The request is larger than {largest} bytes. Nothing was changed.")
                 if not message.get("more_body"):
                     return bytes(body)
     except TimeoutError:

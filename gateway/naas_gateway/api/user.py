@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from naas_client.models import AccessToken, GpuState, Me, Page, S3Credentials, StopReason, StoragePlan, Usage
 from pydantic import BaseModel, Field
 
-from naas_gateway.api.auth import PersonDep, PlatformDep
+from naas_gateway.api.auth import AccountDep, Person, PersonDep, PlatformDep
 
 router = APIRouter(tags=["people"])
 
@@ -20,12 +20,15 @@ class TokenRequest(BaseModel):
 
 
 @router.get("/me")
-async def me(platform: PlatformDep, person: PersonDep) -> Me:
+async def me(platform: PlatformDep, person: AccountDep) -> Me:
     """The caller: name, groups, what is open to them."""
+    if not isinstance(person, Person):
+        return platform.shared_servers.me(person)
     return Me(
-        name=person.row.name,
+        name=person.name,
         groups=person.claims.groups,
         admin=person.admin or platform.access.administers(person.claims),
+        email=person.claims.email if person.claims.email_verified else "",
         capabilities=platform.access.capabilities(person.claims),
     )
 
@@ -37,14 +40,18 @@ async def tokens(platform: PlatformDep, person: PersonDep, wanted: TokenRequest)
 
 
 @router.post("/s3-credentials")
-async def s3_credentials(platform: PlatformDep, person: PersonDep) -> S3Credentials:
-    """Temporary credentials for the object store; needs the capability `storage`."""
+async def s3_credentials(platform: PlatformDep, person: AccountDep) -> S3Credentials:
+    """Temporary credentials for the object store; needs the capability `storage`. A shared server gets its group's folders."""
+    if not isinstance(person, Person):
+        return await platform.shared_servers.credentials(person)
     return await platform.credentials.get(person.row)
 
 
 @router.get("/storage")
-async def storage(platform: PlatformDep, person: PersonDep) -> StoragePlan:
+async def storage(platform: PlatformDep, person: AccountDep) -> StoragePlan:
     """What the caller's server should mount, or why there is nothing."""
+    if not isinstance(person, Person):
+        return await platform.shared_servers.plan(person)
     return await platform.storage.plan(person.row)
 
 
@@ -55,7 +62,7 @@ async def storage_usage(platform: PlatformDep, person: PersonDep) -> Usage:
 
 
 @router.get("/gpus")
-async def gpus(platform: PlatformDep, _: PersonDep) -> Page[GpuState]:
+async def gpus(platform: PlatformDep, _: AccountDep) -> Page[GpuState]:
     """How many GPUs there are of each flavour, and how many are free."""
     return await platform.gpus.states()
 
@@ -63,15 +70,15 @@ async def gpus(platform: PlatformDep, _: PersonDep) -> Page[GpuState]:
 @router.get("/stop-reasons")
 async def stop_reasons(
     platform: PlatformDep,
-    person: PersonDep,
+    person: AccountDep,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=20)] = None,
 ) -> Page[StopReason]:
     """Why the caller's servers were stopped, newest first."""
-    return await platform.reasons.page(person.row.name, limit, cursor)
+    return await platform.reasons.page(person.name, limit, cursor)
 
 
 @router.post("/stop-reasons/seen", status_code=204)
-async def stop_reasons_seen(platform: PlatformDep, person: PersonDep) -> None:
+async def stop_reasons_seen(platform: PlatformDep, person: AccountDep) -> None:
     """Mark the caller's stop reasons as seen."""
-    await platform.reasons.seen(person.row.name)
+    await platform.reasons.seen(person.name)

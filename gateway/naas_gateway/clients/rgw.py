@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from naas_client.errors import Unavailable
+from naas_client.models import S3Credentials
 
 from naas_gateway.clients.http import Answer
 from naas_gateway.clients.s3 import Keys, query_text, send_signed
 from naas_gateway.clients.sites import Sites
-from naas_gateway.clients.sts import xml_texts
+from naas_gateway.clients.sts import read_credentials, xml_texts
 
 REFUSED = "The object store does not accept the gateway's own key"
 
@@ -42,9 +43,10 @@ class RgwAdmin:
         """A user with its quota and, under ``stats``, what all its buckets hold now."""
         return await self._user(uid=uid, stats="true", sync="true")
 
-    async def create_user(self, uid: str, display_name: str) -> bool:
-        """Make a user without keys; False when there is one of that name."""
+    async def create_user(self, uid: str, display_name: str, most_buckets: int | None = None) -> bool:
+        """Make a user without keys; False when there is one of that name. Parameters: ``most_buckets``, -1: none; None: RGW's default."""
         query = {"uid": uid, "display-name": display_name, "generate-key": "false"}
+        query |= {} if most_buckets is None else {"max-buckets": str(most_buckets)}
         answer = await self._admin("PUT", "user", **query)
         return answer.status != 409 and self._document(answer) is not None
 
@@ -130,6 +132,15 @@ class RgwAdmin:
     async def change_role(self, action: str, role: str, **parameters: str) -> None:
         """``UpdateAssumeRolePolicy``, ``PutRolePolicy``, ``DeleteRolePolicy`` or ``DeleteRole``."""
         self._checked(await self._iam(action, RoleName=role, **parameters))
+
+    async def assume_role(self, role: str, session: str, seconds: int, keys: Keys) -> S3Credentials:
+        """STS ``AssumeRole`` with somebody's key. Parameters: ``seconds``, the life of the credentials."""
+        form = {"Action": "AssumeRole", "Version": "2011-06-15", "RoleArn": f"arn:aws:iam:::role/{role}"}
+        form |= {"RoleSessionName": session, "DurationSeconds": str(seconds)}
+        kind = "application/x-www-form-urlencoded"
+        answer = await send_signed(self._sites, "POST", "/", keys, content=query_text(form).encode(), content_type=kind)
+        self._checked(answer)
+        return read_credentials(answer, self._sites.url, self.keys.region)
 
     async def _user(self, **query: str) -> Document | None:
         found = self._document(await self._admin("GET", "user", **query), missing="NoSuchUser")

@@ -63,7 +63,7 @@ class Sts:
                 f"The object store refused to make credentials (status {answer.status}). Ask support to check the storage section.",
                 code="store-misconfigured",
             )
-        return self._read(answer)
+        return read_credentials(answer, self.sites.url, self._settings.region)
 
     async def _ask(self, form: dict[str, str]) -> Answer:
         """Ceph makes a user for the sessions of somebody new; of two gateways that come at once, one is told 409 and asks again."""
@@ -74,21 +74,21 @@ class Sts:
             await asyncio.sleep(pause)
         return await self.token_sites.request("POST", "/", data=form)
 
-    def _read(self, answer: Answer) -> S3Credentials:
-        values = xml_texts(answer.body)
-        try:
-            return S3Credentials(
-                access_key_id=values["AccessKeyId"],
-                secret_access_key=values["SecretAccessKey"],
-                session_token=values["SessionToken"],
-                expires_at=_time(values["Expiration"]),
-                endpoint=self.sites.url,
-                region=self._settings.region,
-            )
-        except (KeyError, ValueError) as error:
-            raise Unavailable(
-                "The object store's answer cannot be read. Try again later.", code="store-down"
-            ) from error
+
+def read_credentials(answer: Answer, endpoint: str, region: str) -> S3Credentials:
+    """The credentials in an answer of STS, to whichever action. Parameters: ``endpoint``, where they are used. Raises Unavailable."""
+    values = xml_texts(answer.body)
+    try:
+        return S3Credentials(
+            access_key_id=values["AccessKeyId"],
+            secret_access_key=values["SecretAccessKey"],
+            session_token=values["SessionToken"],
+            expires_at=_time(values["Expiration"]),
+            endpoint=endpoint,
+            region=region,
+        )
+    except (KeyError, ValueError) as error:
+        raise Unavailable("The object store's answer cannot be read. Try again later.", code="store-down") from error
 
 
 def xml_texts(body: bytes) -> dict[str, str]:

@@ -43,25 +43,31 @@ class Access:
     def capability(self, name: str, claims: Claims) -> Capability:
         """Whether a capability is open to the person, and if not, why and what to do."""
         groups = self._settings.capabilities.get(name)
-        return self._open(name, groups, claims)
+        return self._open(name, groups, claims.groups)
 
     def s3_keys(self, claims: Claims) -> Capability:
         """Whether the person may have long-lived keys; unlike other capabilities closed until groups are named. Keys open storage,
         so storage has to be open too."""
         storage = self.capability("storage", claims)
         return (
-            self._open("s3-keys", self._settings.storage.long_lived_keys.groups, claims) if storage.allowed else storage
+            self._open("s3-keys", self._settings.storage.long_lived_keys.groups, claims.groups)
+            if storage.allowed
+            else storage
         )
 
-    def _open(self, name: str, groups: list[str] | None, claims: Claims) -> Capability:
-        if groups is None or not set(groups).isdisjoint(claims.groups):
+    def _open(self, name: str, groups: list[str] | None, own: list[str]) -> Capability:
+        if groups is None or not set(groups).isdisjoint(own):
             return Capability(allowed=True, groups=groups or [])
         title = TITLES.get(name, name.capitalize())
         verb = "open" if title.endswith("s") else "opens"
         reason = f"{title} {verb} to members of {' or '.join(groups) or 'no group'}. {self.how_to_join(groups)}"
         return Capability(allowed=False, groups=groups, reason=reason)
 
+    def of_groups(self, groups: list[str]) -> dict[str, Capability]:
+        """What is open to members of these groups, whoever they are."""
+        return {name: self._open(name, wanted, groups) for name, wanted in self._settings.capabilities.items()}
+
     def capabilities(self, claims: Claims) -> dict[str, Capability]:
         """All capabilities that the site names."""
-        found = {name: self.capability(name, claims) for name in self._settings.capabilities}
+        found = self.of_groups(claims.groups)
         return {**found, "s3-keys": self.s3_keys(claims)} if self._settings.storage.long_lived_keys.groups else found

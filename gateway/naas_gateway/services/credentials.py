@@ -65,7 +65,7 @@ class Credentials:
 
     async def get(self, row: IdentityRow) -> S3Credentials:
         """Credentials of a person. Raises Forbidden, AccessEnded or Unavailable."""
-        shared = (await self._folders.of(await self.require(row))).open
+        shared = (await self._folders.of((await self.require(row)).groups)).open
         serial = (await self._broker.access(row.id)).serial
         generation = self._generation(row.id, [folder.name for folder in shared])
         found = await self._kept.get((row.id, serial, generation), lambda: self._assume(row, shared, generation))
@@ -95,7 +95,7 @@ class Credentials:
 
     async def _open_now(self, row: IdentityRow) -> list[GroupFolder]:
         newest = await self._people.by_name(row.name)  # ``row`` is of the begin of a request
-        return (await self._folders.of(Claims.model_validate(newest.claims))).open
+        return (await self._folders.of(Claims.model_validate(newest.claims).groups)).open
 
     def _generation(self, person: int, folders: list[str]) -> int:
         """Grows whenever a person gained or lost a folder of a group: then the store is told at once, with new credentials."""

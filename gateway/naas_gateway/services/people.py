@@ -98,7 +98,7 @@ class People:
     def _normalised(self, claims: Claims) -> Claims:
         if not same_issuer(claims.issuer, self._iam.issuer):
             raise InvalidInput("claims.issuer: not the IAM of this site. Check iam.issuer of hub and gateway.")
-        document = claims.model_dump(include={"preferred_username", "name", "email", "groups"})
+        document = claims.model_dump(include={"preferred_username", "name", "email", "email_verified", "groups"})
         return claims_from({"sub": claims.subject, **document}, self._iam.issuer)
 
     async def _adopt(self, claims: Claims, tokens: Tokens) -> IdentityRow:

@@ -21,6 +21,7 @@ from naas_gateway.db.migrate import migrate
 from naas_gateway.services.access import Access
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.broker import Broker
+from naas_gateway.services.collaborations import SharedServers
 from naas_gateway.services.credentials import Credentials
 from naas_gateway.services.departures import Departures
 from naas_gateway.services.duties import forever
@@ -91,6 +92,7 @@ class Platform:
             self.audit,
         )
         self.storage = Storage(settings, self.credentials, self.provisioner, folders)
+        self.shared_servers = SharedServers(settings, self.access, self.provisioner, folders, self.audit)
         self.s3_keys = S3Keys(
             settings,
             self.database,

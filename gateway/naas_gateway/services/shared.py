@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from naas_client.folders import GroupFolder
-from naas_client.models import Claims
 from naas_client.settings import StorageSection
 
 from naas_gateway.services.people import People
@@ -30,13 +30,13 @@ class GroupFolders:
     def __init__(self, settings: StorageSection, people: People) -> None:
         self._settings, self._people = settings, people
 
-    async def of(self, claims: Claims) -> Shared:
-        """The folders of a person with these claims.
+    async def of(self, groups: Collection[str]) -> Shared:
+        """The folders of a member of these groups.
 
         New people never get a name of `StorageSection.kept_names`. Somebody may have had it before the site gave it to a group: then the
         bucket of that name is that person's, and no group gets it.
         """
-        found = [folder for folder in self._settings.folders if folder.is_open_to(claims.groups)]
+        found = [folder for folder in self._settings.folders if folder.is_open_to(groups)]
         taken = await self._people.taken({name for folder in found for name in (folder.name, folder.bucket)})
         refused = [(folder, CLASHING) for folder in found if folder.name in taken or folder.bucket in taken]
         clashing = {folder.name for folder, _ in refused}

@@ -8,7 +8,7 @@ from naas_client.errors import Forbidden, NaasError, NotFound, Unavailable
 from naas_client.folders import GroupFolder
 from naas_client.models import Folder, S3Credentials, StoragePlan, Usage
 from naas_client.names import MOST_FOLDERS
-from naas_client.settings import SharedSettings
+from naas_client.settings import SharedSettings, StorageSection
 
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.credentials import Credentials
@@ -32,7 +32,7 @@ class Storage:
     async def plan(self, row: IdentityRow) -> StoragePlan:
         """What the person's server should mount, or why there is nothing; changes nothing."""
         try:
-            shared = await self._folders.of(await self._credentials.require(row))
+            shared = await self._folders.of((await self._credentials.require(row)).groups)
             given = await self._credentials.get(row)
             return await self._plan(row, shared, given, scratch=bool(self._settings.scratch_bucket))
         except NaasError as error:
@@ -57,7 +57,7 @@ class Storage:
         return found
 
     async def _prepare(self, row: IdentityRow) -> StoragePlan:
-        shared = await self._folders.of(await self._credentials.require(row))
+        shared = await self._folders.of((await self._credentials.require(row)).groups)
         trouble: Unavailable | None = None
         try:
             await self._provisioner.admit(row, shared.open)
@@ -80,9 +80,9 @@ class Storage:
         mounted = shared.open[: MOST_FOLDERS - len(own)]
         beyond = [(folder, TOO_MANY) for folder in shared.open[len(mounted) :]]
         troubles = await self._provisioner.reach(mounted, given)
-        folders = [_folder(one, troubles.get(one.name, "")) for one in mounted]
-        folders += [_folder(one, why) for one, why in (*beyond, *shared.refused) if one.name != row.name]
-        return self._empty_plan().model_copy(
+        folders = [folder_of(one, troubles.get(one.name, "")) for one in mounted]
+        folders += [folder_of(one, why) for one, why in (*beyond, *shared.refused) if one.name != row.name]
+        return empty_plan(self._settings).model_copy(
             update={"folders": [*own, *folders], "quota_bytes": self._settings.quota or None}
         )
 
@@ -95,18 +95,23 @@ class Storage:
         return [Folder(name=name, bucket=name), *(common if scratch else [])]
 
     def _degraded(self, error: NaasError) -> StoragePlan:
-        return self._empty_plan().model_copy(update={"degraded": error.message, "code": error.code})
-
-    def _empty_plan(self) -> StoragePlan:
-        return StoragePlan(
-            endpoint=self._settings.url,
-            endpoints=self._settings.endpoints,
-            public_endpoint=self._settings.public_url or self._settings.url,
-            region=self._settings.region,
-        )
+        passing = isinstance(error, Unavailable)
+        told = {"degraded": error.message, "code": error.code, "passing": passing}
+        return empty_plan(self._settings).model_copy(update=told)
 
 
-def _folder(shared: GroupFolder, trouble: str) -> Folder:
+def empty_plan(settings: StorageSection) -> StoragePlan:
+    """Where the store is, and nothing to mount yet."""
+    return StoragePlan(
+        endpoint=settings.url,
+        endpoints=settings.endpoints,
+        public_endpoint=settings.public_url or settings.url,
+        region=settings.region,
+    )
+
+
+def folder_of(shared: GroupFolder, trouble: str) -> Folder:
+    """A group's folder in a plan. Parameters: ``trouble``, why it cannot be had, as a sentence, or empty."""
     return Folder(
         name=shared.name, bucket=shared.bucket, prefix=shared.prefix, read_only=shared.read_only, trouble=trouble
     )

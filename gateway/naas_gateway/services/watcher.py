@@ -10,6 +10,7 @@ import logging
 
 from naas_client.errors import AccessEnded, Forbidden, NaasError, NotFound
 from naas_client.models import StopReason
+from naas_client.names import is_collaboration
 from naas_client.settings import SharedSettings
 
 from naas_gateway.clients.hub import Hub, Running
@@ -79,7 +80,12 @@ class Watcher:
                 log.exception("access of %s could not be checked", name)
 
     async def _lost(self, name: str) -> NaasError | None:
-        """Why the person has no access any more; None when there is access, or when IAM cannot be understood."""
+        """Why the person has no access any more; None when there is access, or when IAM cannot be understood.
+
+        A shared server is nobody's in particular; its members' access is looked at where they come in.
+        """
+        if is_collaboration(name):
+            return None
         try:
             self._access.require_admitted(await self._people.fresh_claims(await self._people.by_name(name)))
         except NotFound:

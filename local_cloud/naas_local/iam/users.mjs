@@ -85,8 +85,8 @@ export function wlcgGroups(person) {
 
 // Everything that userinfo and id_token may say in a profile; the scopes then choose from it.
 export function claimsOf(person, profile) {
-  const { sub, username, name = username, email } = person;
-  const common = { sub, preferred_username: username, name, email, email_verified: true };
+  const { sub, username, name = username, email, email_verified = true } = person;
+  const common = { sub, preferred_username: username, name, email, email_verified };
   if (profile === 'wlcg') return { ...common, ...wlcgGroups(person) };
   return { ...common, organisation_name: 'embedded', groups: person.groups };
 }

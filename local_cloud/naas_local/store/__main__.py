@@ -42,10 +42,11 @@ async def _front(config: StoreConfig, rclone: Rclone, secret: str) -> AsyncItera
         owners = Owners(config.data / "owners.json", config.issuer, reserved, config.kept_names)
         master = bytes.fromhex(secret_file(config.data / "session.key"))
         keys = SessionKeys(master)
-        long_lived = LongLivedKeys(config.data / "keys.json", master, secret_file(config.data / ADMIN_KEY), owners)
+        admin = secret_file(config.data / ADMIN_KEY)
+        long_lived = LongLivedKeys(config.data / "keys.json", master, admin, owners)
         upstream = Upstream(rclone, secret)
         try:
-            sts = TokenService(config, IdentityVerifier(config, http), owners, keys)
+            sts = TokenService(config, IdentityVerifier(config, http), owners, keys, admin)
             yield Front(config, sts, owners, keys, long_lived, upstream)
         finally:
             await upstream.close()

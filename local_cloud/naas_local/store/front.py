@@ -8,6 +8,7 @@ import time
 
 from aiohttp import web
 from naas_client.logs import REQUEST_ID_HEADER, new_request_id
+from naas_client.names import is_collaboration
 
 from naas_local.store import address, headers, rules, sigv4
 from naas_local.store.body import Body
@@ -15,7 +16,7 @@ from naas_local.store.errors import S3Error, STSError
 from naas_local.store.keys import ORDERS, LongLivedKeys
 from naas_local.store.operations import Call, Operations, xml
 from naas_local.store.owners import Owners
-from naas_local.store.rules import KeyRights, Rights
+from naas_local.store.rules import GroupRights, KeyRights, Rights
 from naas_local.store.sessions import Session, SessionKeys
 from naas_local.store.settings import READY, StoreConfig
 from naas_local.store.sts import LARGEST_FORM, TokenService
@@ -84,7 +85,7 @@ class Front:
             return _refusal(http, S3Error("InternalError", "The store failed; its log has the reason. Try again."))
 
     async def _form(self, http: web.Request) -> web.Response:
-        """A session for a token, or the gateway's order about a long-lived key."""
+        """A session for a token, or the gateway's order about a long-lived key or a shared server."""
         http["what"] = "AssumeRoleWithWebIdentity"
         await _send_continue(http)
         try:
@@ -92,11 +93,13 @@ class Front:
         except (web.HTTPRequestEntityTooLarge, ValueError, UnicodeError):
             raise STSError("ValidationError", "The form is too long or not readable. Check the client.") from None
         texts = {name: value for name, value in form.items() if isinstance(value, str)}
-        if texts.get("Action") in ORDERS:
-            http["what"] = texts["Action"]
-            http["user"], text = await self._long_lived.answer(texts, http.headers.get("Authorization", ""))
+        authorization = http.headers.get("Authorization", "")
+        if (action := texts.get("Action")) in {*ORDERS, "AssumeRole"}:
+            http["what"] = action
+        if action in ORDERS:
+            http["user"], text = await self._long_lived.answer(texts, authorization)
         else:
-            http["user"], text = await self._sts.answer(texts, http["id"])
+            http["user"], text = await self._sts.answer(texts, authorization, http["id"])
         return web.Response(text=text, content_type="text/xml")
 
     async def _s3(self, http: web.Request) -> web.StreamResponse:
@@ -127,6 +130,8 @@ class Front:
         """What a session may do, by the settings of now. A person's own bucket is no group's, whatever these say."""
         opened = [folder for folder in self._config.folders if folder.is_open_to(session.groups)]
         shared = tuple(folder for folder in opened if not self._owners.has(folder.bucket))
+        if is_collaboration(session.name):
+            return GroupRights(session.name, "", shared)
         return Rights(session.name, self._config.scratch_bucket, shared)
 
 

@@ -64,9 +64,7 @@ class LongLivedKeys:
 
     async def answer(self, form: Mapping[str, str], authorization: str) -> tuple[str, str]:
         """Do an order: the name of the person, and the XML answer. Raises STSError when it is refused."""
-        given = authorization.encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(given, f"Bearer {self._admin}".encode()):
-            raise STSError("AccessDenied", "Keys are made by the gateway alone. Ask it for one.")
+        check_order(authorization, self._admin)
         action, access_key, name = form["Action"], form.get("AccessKeyId", ""), form.get("UserName", "")
         if form.get("Version") != VERSION or not _ACCESS_KEY.fullmatch(access_key):
             raise STSError("ValidationError", f"Ask with Version {VERSION} and an AccessKeyId that begins with NAAS.")
@@ -101,6 +99,13 @@ class LongLivedKeys:
             if rows != self._rows:
                 await asyncio.to_thread(write_private_json, self._path, rows)
                 self._rows = rows
+
+
+def check_order(authorization: str, admin: str) -> None:
+    """Raise STSError unless an order is the gateway's. Parameters: ``admin``, the store's `admin.key`."""
+    given = authorization.encode("utf-8", "surrogateescape")
+    if not hmac.compare_digest(given, f"Bearer {admin}".encode()):
+        raise STSError("AccessDenied", "This is done on the gateway's word alone. Ask it.")
 
 
 def _answer(action: str, result: str) -> str:

@@ -244,6 +244,19 @@ class KeyRights(Rights):
         return not self.read_only and super().may_write_in(bucket)
 
 
+@dataclass(frozen=True)
+class GroupRights(Rights):
+    """What a group's shared server may use: the group's folders, and no bucket of its own."""
+
+    def owns(self, bucket: str) -> bool:  # noqa: ARG002
+        """None."""
+        return False
+
+    def may_delete(self, bucket: str) -> bool:  # noqa: ARG002
+        """None."""
+        return False
+
+
 def check_access(rights: Rights, request: Request) -> None:
     """Raise S3Error unless a person may do this. Keys inside a DeleteObjects body and copy sources are checked where they are read."""
     op, bucket, scratch = request.op, request.bucket, rights.scratch

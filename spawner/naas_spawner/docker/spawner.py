@@ -29,6 +29,7 @@ from naas_spawner.uids import make_folder
 
 HOMES = Path("/home")
 EXAMPLES = Path("/opt/naas-examples")
+COLLABORATION_CONFIG = "/opt/naas/etc/jupyter/collaboration"
 PATH = "/opt/naas/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_USED = ("extra_create_kwargs", "mounts", "pull_policy", "allowed_images", "post_start_cmd")
 """Traits of DockerSpawner that say what a profile says here, or would open what is closed."""
@@ -313,6 +314,8 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         env: dict[str, str] = super().get_env()
         env.update(self.person_env(self.inner_home, PATH))
         env["JUPYTERHUB_ROOT_DIR"] = str(self.inner_home)
+        if self.collaboration is not None:
+            env["JUPYTER_CONFIG_PATH"] = COLLABORATION_CONFIG
         env["JUPYTER_RUNTIME_DIR"] = "/tmp/jupyter"  # noqa: S108 - of the container, which is the person's alone
         env["NAAS_STORAGE_RUN"] = str(RUN)
         if not self.gpu_devices:

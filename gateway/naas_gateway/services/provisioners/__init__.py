@@ -24,7 +24,7 @@ def make_provisioner(settings: SharedSettings, sites: Sites, iam: Iam, audit: Au
         return OwnCredentials(storage, store, audit)
     if storage.provisioner == "embedded":
         path = storage.admin_secret_key_file
-        wanted = path is not None or bool(storage.long_lived_keys.groups)
+        wanted = path is not None or bool(storage.long_lived_keys.groups or settings.collaborations)
         return Embedded(storage, sites, audit, read_secret(path, "storage.admin_secret_key_file") if wanted else "")
     keys = Keys(
         read_secret(storage.admin_access_key_file, "storage.admin_access_key_file", shortest=1),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from naas_client.collaborations import Collaboration
 from naas_client.errors import Forbidden, NotFound
 from naas_client.folders import GroupFolder
 from naas_client.models import S3Credentials, Usage
@@ -73,6 +74,13 @@ class Provisioner(Protocol):
 
     async def usage(self, row: IdentityRow) -> Usage | None:
         """How much the person uses and may use, as the store counts it; None: this one does not tell. Raises Unavailable."""
+
+    async def lend(self, to: Collaboration, shared: Sequence[GroupFolder]) -> S3Credentials:
+        """Credentials for these folders of a group and nothing else, on nobody's behalf: those of the group's shared server.
+
+        Makes what is missing of the folders' buckets; a folder that an earlier call opened and this one does not is closed. Raises
+        NotFound (``no-shared-storage``) where the gateway cannot do that, or Unavailable.
+        """
 
     async def make_key(self, row: IdentityRow, wish: KeyWish) -> str:
         """Make a key for the person's own bucket and prefix, and nothing else; its secret.

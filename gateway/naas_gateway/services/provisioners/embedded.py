@@ -1,16 +1,20 @@
-"""The embedded store: buckets as `own` makes them, and long-lived keys, which the store makes on the gateway's word."""
+"""The embedded store: buckets as `own` makes them; long-lived keys and the sessions of shared servers on the gateway's word."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from naas_client.collaborations import Collaboration
 from naas_client.errors import Unavailable
+from naas_client.folders import GroupFolder
+from naas_client.models import S3Credentials
 from naas_client.settings import StorageSection
 
+from naas_gateway.clients.http import Answer
 from naas_gateway.clients.s3 import Store
 from naas_gateway.clients.sites import Sites
-from naas_gateway.clients.sts import xml_texts
+from naas_gateway.clients.sts import read_credentials, xml_texts
 from naas_gateway.db.tables import IdentityRow
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.provisioners.contract import KeyWish
@@ -18,6 +22,8 @@ from naas_gateway.services.provisioners.own import OwnCredentials
 
 VERSION = "2010-05-08"
 """Of AWS's IAM API, whose CreateAccessKey and DeleteAccessKey the store's own are shaped after."""
+STS_VERSION = "2011-06-15"
+"""Of AWS's STS API, whose AssumeRole with a session tag the store's own is shaped after."""
 
 
 class Embedded(OwnCredentials):
@@ -40,14 +46,25 @@ class Embedded(OwnCredentials):
         """As the contract says."""
         await self._ask("DeleteAccessKey", access_key_id, UserName=row.name)
 
+    async def lend(self, to: Collaboration, _shared: Sequence[GroupFolder]) -> S3Credentials:
+        """As the contract says; which folders are the group's, the store knows itself."""
+        tag = {"Tags.member.1.Key": "group", "Tags.member.1.Value": to.group}
+        seconds = str(self._settings.session_seconds)
+        role = {"RoleArn": self._settings.role_arn, "RoleSessionName": to.name, "DurationSeconds": seconds}
+        answer = await self._order({"Action": "AssumeRole", "Version": STS_VERSION, **role, **tag})
+        return read_credentials(answer, self._sites.url, self._settings.region)
+
     async def _ask(self, action: str, access_key_id: str, **more: str) -> Mapping[str, str]:
-        form = {"Action": action, "Version": VERSION, "AccessKeyId": access_key_id, **more}
+        answer = await self._order({"Action": action, "Version": VERSION, "AccessKeyId": access_key_id, **more})
+        return xml_texts(answer.body)
+
+    async def _order(self, form: Mapping[str, str]) -> Answer:
         order = {"Authorization": f"Bearer {self._admin_key}"}
         answer = await self._sites.request("POST", "/", data=form, headers=lambda _url: order)
         if answer.status != 200:
             raise Unavailable(
-                f"The object store did not do {action} (status {answer.status}). Ask support to check "
+                f"The object store did not do {form['Action']} (status {answer.status}). Ask support to check "
                 "storage.admin_secret_key_file.",
                 code="store-admin",
             )
-        return xml_texts(answer.body)
+        return answer

@@ -10,6 +10,8 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
+from naas_client.collaborations import Collaboration
+from naas_client.errors import NotFound
 from naas_client.folders import GroupFolder
 from naas_client.models import S3Credentials, Usage
 from naas_client.settings import StorageSection
@@ -55,6 +57,13 @@ class OwnCredentials:
     async def usage(self, _row: IdentityRow) -> Usage | None:
         """S3 itself tells nobody."""
         return None
+
+    async def lend(self, _to: Collaboration, _shared: Sequence[GroupFolder]) -> S3Credentials:
+        """Not here."""
+        raise NotFound(
+            "With one role for everybody, nobody can open a group's folders for its shared server, so its files are in its home.",
+            code="no-shared-storage",
+        )
 
     async def make_key(self, _row: IdentityRow, _wish: KeyWish) -> str:
         """Not here."""

@@ -47,6 +47,12 @@ def permissions(name: str, scratch: str, shared: Sequence[GroupFolder] = ()) -> 
     return {"Version": "2012-10-17", "Statement": rules}
 
 
+def group_permissions(shared: Sequence[GroupFolder]) -> dict[str, Any]:
+    """The policy of the role of a group's shared server: the group's folders and nothing else."""
+    rules = [_rule("Allow", ("s3:ListAllMyBuckets",), "*"), *(rule for one in shared for rule in _group_rules(one))]
+    return {"Version": "2012-10-17", "Statement": rules}
+
+
 def _group_rules(folder: GroupFolder) -> list[dict[str, Any]]:
     """Rules for one folder of a group. Below a prefix, only listings of that prefix are allowed."""
     bucket, keys = folder.bucket, f"{folder.bucket}/{folder.below}*"
@@ -129,6 +135,15 @@ def trust(issuer: str, subject: str, audience: str) -> dict[str, Any]:
                 "Condition": {"StringEquals": {f"{provider}:sub": subject, f"{provider}:aud": audience}},
             }
         ],
+    }
+
+
+def trust_user(uid: str) -> dict[str, Any]:
+    """Who may take the role of a shared server: one user of the store."""
+    principal = {"AWS": [f"arn:aws:iam:::user/{uid}"]}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": principal, "Action": ["sts:AssumeRole"]}],
     }
 
 

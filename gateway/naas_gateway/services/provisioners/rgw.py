@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from naas_client.collaborations import Collaboration
 from naas_client.errors import Unavailable
 from naas_client.folders import GroupFolder
 from naas_client.models import S3Credentials, Usage
@@ -30,7 +31,14 @@ from naas_gateway.services.audit import Audit
 from naas_gateway.services.flights import Flights
 from naas_gateway.services.provisioners.contract import BucketRefused, KeyWish, refused
 from naas_gateway.services.provisioners.own import find_troubles, make_prefix
-from naas_gateway.services.provisioners.policies import key_permissions, permissions, trust, trusted_subject
+from naas_gateway.services.provisioners.policies import (
+    group_permissions,
+    key_permissions,
+    permissions,
+    trust,
+    trust_user,
+    trusted_subject,
+)
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +136,36 @@ class Rgw:
             source="store",
         )
 
+    async def lend(self, to: Collaboration, shared: Sequence[GroupFolder]) -> S3Credentials:
+        """By a role that only a user of its own may take, with a key that lives for this moment.
+
+        That user owns no bucket, unlike the admin key's, so nothing but the role's rules opens any.
+        """
+        name = account(to.name)
+        await self._lender(name, to)
+        for bucket in dict.fromkeys(folder.bucket for folder in shared):
+            await self._group_bucket(bucket)
+        await self._put_rules(name, group_permissions(await self._ours(shared)))
+        keys = await self._admin.make_key(name, _momentary())
+        try:
+            return await self._admin.assume_role(name, to.name, self._settings.session_seconds, keys)
+        finally:
+            await self._admin.delete_key(name, keys.access_key_id)
+
+    async def _lender(self, name: str, to: Collaboration) -> None:
+        """User and role of a shared server; keys that a broken call left behind go."""
+        mark = f"naas: shared server of {to.group}"
+        if await self._admin.user(name) is None:
+            await self._admin.create_user(name, mark, most_buckets=-1)
+            await self._audit.record(to.name, "storage.account", name)
+        user = await self._admin.user(name)
+        if user is None or user.get("display_name") != mark:
+            raise _taken(f"the storage account {name}")
+        for key in user.get("keys", []):
+            if _is_old(key["access_key"]):
+                await self._admin.delete_key(name, key["access_key"])
+        await self._trusting(name, await self._admin.role(name), trust_user(name), to.name)
+
     async def make_key(self, row: IdentityRow, wish: KeyWish) -> str:
         """A user of its own for each key: Ceph 16 forgets a user's policy when a key of theirs is made or deleted."""
         uid = _key_user(row, wish.access_key_id)
@@ -219,7 +257,7 @@ class Rgw:
         left = [key["access_key"] for key in user.get("keys", []) if key["access_key"].startswith(KEY_PREFIX)]
         if row.name in owned and not arrived and not left:
             return
-        keys = await self._admin.make_key(uid, f"{KEY_PREFIX}{int(time.time())}-{secrets.token_hex(6)}")
+        keys = await self._admin.make_key(uid, _momentary())
         for bucket in arrived:
             await self._admin.link_bucket(bucket, uid)
             await self._audit.record(row.name, "bucket.adopt", bucket)
@@ -245,26 +283,32 @@ class Rgw:
 
     async def _role(self, row: IdentityRow) -> None:
         """The person's role; its rules are `permit`'s. One for another subject is never changed."""
-        name, seconds = account(row.name), max(self._settings.session_seconds, SHORTEST_LIMIT)
-        wanted = trust(await self._issuer(), row.subject, self._settings.audience)
+        name = account(row.name)
         role = await self._admin.role(name)
-        if role and trusted_subject(found := json.loads(role["AssumeRolePolicyDocument"])) != row.subject:
+        if role and trusted_subject(json.loads(role["AssumeRolePolicyDocument"])) != row.subject:
             raise _taken(f"the role {name}")
+        await self._trusting(name, role, trust(await self._issuer(), row.subject, self._settings.audience), row.name)
+
+    async def _trusting(self, name: str, role: dict[str, Any] | None, wanted: dict[str, Any], actor: str) -> None:
+        """Have a role with this trust policy. Parameters: ``role``, as it is now; ``actor``, for the audit."""
+        seconds = max(self._settings.session_seconds, SHORTEST_LIMIT)
         if role and int(role["MaxSessionDuration"]) < seconds:  # cannot be changed in Ceph 16
             await self._admin.change_role("DeleteRolePolicy", name, PolicyName=POLICY)
             await self._admin.change_role("DeleteRole", name)
             role = None
         if role is None:
             if await self._admin.create_role(name, wanted, seconds):
-                await self._audit.record(row.name, "role.create", name)
-        elif found != wanted:
+                await self._audit.record(actor, "role.create", name)
+        elif json.loads(role["AssumeRolePolicyDocument"]) != wanted:
             await self._admin.change_role("UpdateAssumeRolePolicy", name, PolicyDocument=compact(wanted))
-            await self._audit.record(row.name, "role.change", name)
+            await self._audit.record(actor, "role.change", name)
 
     async def _rules(self, row: IdentityRow, shared: Sequence[GroupFolder]) -> None:
         """What the person's role may do now."""
-        name = account(row.name)
         rules = permissions(row.name, self._settings.scratch_bucket, await self._ours(shared))
+        await self._put_rules(account(row.name), rules)
+
+    async def _put_rules(self, name: str, rules: dict[str, Any]) -> None:
         if await self._admin.role_policy(name, POLICY) != rules:
             await self._admin.change_role("PutRolePolicy", name, PolicyName=POLICY, PolicyDocument=compact(rules))
 
@@ -272,6 +316,10 @@ class Rgw:
 def _mark(row: IdentityRow) -> str:
     """How a user of ours says whose it is."""
     return f"naas: {row.subject}"
+
+
+def _momentary() -> str:
+    return f"{KEY_PREFIX}{int(time.time())}-{secrets.token_hex(6)}"
 
 
 def _key_user(row: IdentityRow, access_key_id: str) -> str:

@@ -1,12 +1,15 @@
-"""The containers' side of `naas up --spawner docker`: their network, and what ends them when `naas up` ends.
+"""The containers' side of a product with servers in containers: their network, and what ends them when the product ends.
 
-``python -m naas_local.containers --installation NAME --socket FILE`` runs for as long as the product does. When it is told to end, it ends
-the servers of this installation, then their side containers (which send what is not in the store yet), then the network.
+``python -m naas_spawner.docker.containers --installation NAME --socket FILE`` runs for as long as the product does. When it is told to
+end, it ends the servers of this installation, then their side containers (which send what is not in the store yet), then the network.
+With ``--mounts``, the mount helper's socket, it also has the helper take away all mounts. Without ``--socket`` it makes the network, and
+that is all.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import signal
 import subprocess
@@ -14,15 +17,18 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
+from docker.types import IPAMConfig, IPAMPool
 from naas_client import labels
-from naas_client.errors import Unavailable
+from naas_client.errors import NaasError, Unavailable
 from naas_client.logs import configure
 from naas_client.sockets import listen
+from naas_storage.mounts.client import MountsClient
 from requests.exceptions import RequestException
 
 LINK_LOCAL = "169.254.0.0/16"
@@ -48,8 +54,11 @@ class Engine:
                 code="no-engine",
             ) from error
 
-    def network(self, name: str) -> str:
-        """The address of this machine in the servers' network, which is made when it is missing."""
+    def network(self, name: str, subnet: str = "") -> str:
+        """The address of this machine in the servers' network, which is made when it is missing.
+
+        Parameters: ``subnet``, its addresses, as ``10.201.0.0/20``; empty: the engine chooses. Raises Unavailable when it has others.
+        """
         try:
             found = self.client.networks.get(name)
         except NotFound:
@@ -59,10 +68,18 @@ class Engine:
                 labels={labels.INSTALLATION: name},
                 # Containers reach this machine and the world, never each other.
                 options={"com.docker.network.bridge.enable_icc": "false"},
+                ipam=_addresses(subnet) if subnet else None,
             )
             found.reload()
+        known = found.attrs["IPAM"]["Config"][0]
+        if subnet and known["Subnet"] != subnet:
+            raise Unavailable(
+                f"The network {name} has the addresses {known['Subnet']}, and {subnet} is wanted. End what uses it, then "
+                f"`docker network rm {name}`.",
+                code="network",
+            )
         _forbid_link_local(_interface(found.attrs))
-        return str(found.attrs["IPAM"]["Config"][0]["Gateway"])
+        return str(known["Gateway"])
 
     def missing_images(self, images: Iterable[str]) -> list[str]:
         """Those that are not here."""
@@ -104,6 +121,18 @@ def _end(container: Any, grace: int) -> None:
         log.warning("%s is not taken away: %s", container.name, error)
 
 
+def _addresses(subnet: str) -> IPAMConfig:
+    """The first address is this machine's."""
+    return IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=str(ip_network(subnet)[1]))])
+
+
+def _end_mounts(socket: Path) -> None:
+    try:
+        asyncio.run(MountsClient(socket).shutdown())
+    except NaasError as error:
+        log.warning("mounts are left: %s", error.message)
+
+
 def _interface(network: dict[str, Any]) -> str:
     return str(network["Options"].get("com.docker.network.bridge.name") or f"br-{network['Id'][:12]}")
 
@@ -129,20 +158,32 @@ def _ip(*words: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM, then end everything of the installation."""
-    parser = argparse.ArgumentParser(prog="naas_local.containers")
+    """Make the network; with a socket, run until SIGTERM, then end everything of the installation."""
+    parser = argparse.ArgumentParser(prog="naas_spawner.docker.containers")
     parser.add_argument("--installation", required=True, help="its containers carry this label, its network this name")
-    parser.add_argument("--socket", type=Path, required=True, help="accepts while this runs")
+    parser.add_argument("--subnet", default="", help="addresses of the network; without: the engine chooses")
+    parser.add_argument("--socket", type=Path, help="accepts while this runs; without: make the network and end")
+    parser.add_argument(
+        "--mounts", type=Path, help="control socket of the mount helper, which takes everything away at the end"
+    )
     options = parser.parse_args(argv)
     configure("containers")
-    engine = Engine()
-    engine.network(options.installation)
+    try:
+        engine = Engine()
+        engine.network(options.installation, options.subnet)
+    except NaasError as error:
+        log.critical(error.message)
+        return 1
+    if options.socket is None:
+        return 0
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with listen(options.socket):
         ended.wait()
     engine.end(options.installation)
+    if options.mounts is not None:
+        _end_mounts(options.mounts)
     options.socket.unlink(missing_ok=True)
     return 0
 

@@ -1,0 +1,1 @@
+"""`naas deploy`: what runs the service somewhere, written from ``naas.yaml``."""

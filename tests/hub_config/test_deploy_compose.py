@@ -1,0 +1,306 @@
+"""`naas deploy compose` without an engine: the folder it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+from naas_client.errors import NaasError
+from naas_client.files import secret_file, write_private
+from naas_hub.deploy.compose import GENERATED, UIDS, Compose
+from naas_hub.settings import load_site, read_secrets
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files get owners")
+REPOSITORY = Path(__file__).parents[2]
+HOST = "notebooks.example.org"
+Write = Callable[..., Compose]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """A deployment of good settings, but for what is given by dotted key (None: left out)."""
+
+    def make(**changes: Any) -> Compose:
+        secret_file(tmp_path / "iam-secret")
+        settings: dict[str, Any] = {
+            "iam": {"issuer": "https://iam.example.org", "client_secret_file": str(tmp_path / "iam-secret")},
+            "storage": {"url": "https://rgw.example.org"},
+            "gateway": {"public_hub_url": f"https://{HOST}"},
+        }
+        for path, value in changes.items():
+            section, key = path.split("__")
+            settings.setdefault(section, {})[key] = value
+            if value is None:
+                del settings[section][key]
+        (tmp_path / "naas.yaml").write_text(yaml.safe_dump(settings))
+        return Compose(tmp_path / "naas.yaml", tmp_path / "out")
+
+    return make
+
+
+def services(written: Compose) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((written.folder.root / "compose.yaml").read_text())
+    return dict(document["services"])
+
+
+def revisions(written: Compose) -> dict[str, str]:
+    return {
+        name: part["labels"]["io.infn.naas.revision"] for name, part in services(written).items() if "labels" in part
+    }
+
+
+def test_the_hub_would_start_with_what_is_written(write: Write, tmp_path: Path) -> None:
+    written = write()
+    written.write()
+    config = tmp_path / "out" / "config" / "naas.yaml"
+    text = config.read_text().replace("/run/secrets", str(tmp_path / "out" / "secrets"))
+    write_private(tmp_path / "as-the-hub-sees-it.yaml", text)
+    settings = load_site(tmp_path / "as-the-hub-sees-it.yaml")
+    assert set(read_secrets(settings)) >= {"iam.client_secret_file", "hub.crypt_key_file"}
+    assert settings.gateway.url == "http://10.201.0.1:8183"
+    assert settings.hub.data_dir == tmp_path / "out" / "data"
+
+
+def test_each_file_belongs_to_the_part_that_reads_it(write: Write, tmp_path: Path) -> None:
+    write().write()
+    out = tmp_path / "out"
+    assert out.stat().st_mode & 0o777 == (out / "secrets").stat().st_mode & 0o777 == 0o700
+    for name, (part, _) in GENERATED.items():
+        found = (out / "secrets" / name).stat()
+        assert (found.st_mode & 0o777, found.st_uid) == (0o600, UIDS.get(part, 0)), name
+    assert (out / "config" / "naas.yaml").stat().st_uid == UIDS["gateway"]
+
+
+def test_no_secret_is_where_the_engine_shows_it(write: Write, tmp_path: Path) -> None:
+    write().write()
+    out = tmp_path / "out"
+    seen = "".join((out / name).read_text() for name in ("compose.yaml", ".env", "README.md", "config/naas.yaml"))
+    for file in (out / "secrets").iterdir():
+        assert file.read_text().strip() not in seen, file.name
+
+
+def test_no_part_has_more_privilege_than_its_work_needs(write: Write) -> None:
+    written = write()
+    written.write()
+    for name, part in services(written).items():
+        assert part["cap_drop"] == ["ALL"], name
+        assert part["read_only"], name
+        assert "no-new-privileges:true" in part["security_opt"], name
+        assert "privileged" not in part, name
+        engine = any(volume["source"] == "/var/run/docker.sock" for volume in part["volumes"])
+        assert engine is (name in {"hub", "network", "containers"}), name
+        assert (part["user"] == "0:0") is (name in {"hub", "network", "containers", "mounts"}), name
+    assert [name for name, part in services(written).items() if "ports" in part] == ["web"]
+
+
+def test_a_second_run_keeps_secrets_and_says_what_has_changed(write: Write, tmp_path: Path) -> None:
+    first = write()
+    first.write()
+    before = {file.name: file.read_bytes() for file in (tmp_path / "out" / "secrets").iterdir()}
+    revision = revisions(first)
+    assert write().write() == []
+    changed = write(deploy__acme_email="support@example.org")
+    assert changed.write() == ["changed: config/Caddyfile", "changed: compose.yaml"]
+    assert {name for name, value in revisions(changed).items() if revision[name] != value} == {"web"}
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out" / "secrets").iterdir()} == before
+
+
+def test_another_client_secret_makes_hub_and_gateway_anew(write: Write, tmp_path: Path) -> None:
+    first = write()
+    first.write()
+    before = revisions(first)
+    write_private(tmp_path / "iam-secret", "another-secret-of-the-client")
+    second = write()
+    assert second.write() == ["changed: secrets/iam-client-secret", "changed: compose.yaml"]
+    assert {name for name, value in revisions(second).items() if before[name] != value} == {"hub", "gateway"}
+
+
+def test_a_database_of_ones_own_leaves_postgresql_out(write: Write) -> None:
+    written = write(
+        hub__db_url="postgresql+psycopg2://hub@db.example.org/hub",
+        gateway__database_url="postgresql+asyncpg://gateway@db.example.org/gateway",
+    )
+    written.write()
+    assert "postgres" not in services(written)
+    assert written.effective()["hub"]["db_url"].endswith("@db.example.org/hub")
+
+
+def test_a_dollar_stays_a_dollar(write: Write) -> None:
+    written = write(hub__data_dir="/srv/na$as")
+    assert '"/srv/na$$as/web"' in written._bind("/srv/na$as/web", "/data")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"iam__issuer": None}, "iam.issuer: missing. Name your IAM"),
+        ({"iam__client_secret_file": None}, "iam.client_secret_file: missing. Name a file of mode 0600"),
+        ({"iam__client_secret_file": "/no/such/file"}, "iam.client_secret_file: /no/such/file cannot be read"),
+        ({"storage__url": "http://127.0.0.1:8182"}, "storage.url: name your object store as servers in containers"),
+        ({"gateway__public_hub_url": None}, "public_hub_url: http://127.0.0.1:8000: give the address for browsers"),
+        ({"gateway__public_hub_url": "https://a.example.org/hub"}, "give the address for browsers"),
+        ({"gateway__public_hub_url": "https://a.org { respond }"}, "give the address for browsers"),
+        ({"deploy__acme_email": "a@b.org }"}, "deploy.acme_email: String should match pattern"),
+        ({"gateway__public_hub_url": "https://localhost"}, "localhost is no public name"),
+        ({"gateway__public_hub_url": "https://10.0.0.4"}, "10.0.0.4 is no public name"),
+        ({"gateway__url": "http://127.0.0.1:1"}, "gateway.url: `naas deploy compose` chooses this itself. Remove it"),
+        ({"hub__spawner": "local"}, "hub.spawner: here servers run in containers. Remove it"),
+        ({"hub__docker": {"network": "other"}}, "prefix and network follow from deploy.name"),
+        ({"hub__data_dir": "data"}, "hub.data_dir: give the whole path"),
+        ({"hub__template_paths": ["/no/such"]}, "hub.template_paths: /no/such: name a file or folder that is there"),
+        ({"deploy__subnet": "10.0.0.1/20"}, "deploy.subnet: 10.0.0.1/20 has host bits set"),
+        ({"deploy__subnet": "193.0.0.0/20"}, "deploy.subnet: name a private network between /16 and /28"),
+        ({"deploy__tls": "files"}, "tls: files needs certificate_file and certificate_key_file. Name both"),
+        ({"deploy__certificate_file": "/x"}, "belong to tls: files. Set that, or remove them"),
+        ({"deploy__tsl": "acme"}, "deploy.tsl: unknown key"),
+    ],
+)
+def test_settings_that_cannot_be_deployed_are_refused_before_anything_is_written(
+    write: Write, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(NaasError) as refused:
+        write(**changes)
+    assert said in refused.value.message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("")
+    with pytest.raises(
+        NaasError, match=r"is not empty, and `naas deploy compose` did not write it\. Name a new folder"
+    ):
+        write()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_a_data_folder_of_somebody_else_is_left_alone(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "srv").mkdir(mode=0o755)
+    (tmp_path / "srv" / "run").mkdir(mode=0o755)
+    with pytest.raises(
+        NaasError, match=r"hub\.data_dir: .*srv is not empty, and not of this product\. Name a new folder"
+    ):
+        write(hub__data_dir=str(tmp_path / "srv"))
+    assert (tmp_path / "srv" / "run").stat().st_mode & 0o777 == 0o755
+
+
+def test_the_name_does_not_change_under_running_containers(write: Write) -> None:
+    write().write()
+    with pytest.raises(
+        NaasError, match=r"deploy\.name was naas when .* and is other now\. Set it back, or end the service"
+    ):
+        write(deploy__name="other")
+
+
+class Certificates:
+    """Makes certificates in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.key = ec.generate_private_key(ec.SECP256R1())
+
+    def certificate(self, host: str = HOST, begin: int = -1, end: int = 30) -> None:
+        now, name = dt.datetime.now(dt.UTC), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+        built = (
+            x509.CertificateBuilder(name, name, self.key.public_key(), x509.random_serial_number())
+            .not_valid_before(now + dt.timedelta(days=begin))
+            .not_valid_after(now + dt.timedelta(days=end))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+        (self.folder / "certificate").write_bytes(built.public_bytes(Encoding.PEM))
+
+    def write_key(self, other: bool = False, password: str = "") -> None:
+        key = ec.generate_private_key(ec.SECP256R1()) if other else self.key
+        closed: KeySerializationEncryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+        write_private(self.folder / "key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, closed))
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Certificates:
+    found = Certificates(tmp_path)
+    found.certificate()
+    found.write_key()
+    return found
+
+
+def deployed(write: Write, folder: Path) -> Compose:
+    files = {"certificate_file": folder / "certificate", "certificate_key_file": folder / "key"}
+    return write(deploy__tls="files", **{f"deploy__{key}": str(path) for key, path in files.items()})
+
+
+@pytest.mark.parametrize("name", [HOST, "*.example.org"])
+def test_a_certificate_for_the_name_is_copied_for_the_web_part(
+    write: Write, tmp_path: Path, made: Certificates, name: str
+) -> None:
+    made.certificate(name)
+    deployed(write, tmp_path).write()
+    copied = tmp_path / "out" / "secrets" / "certificate-key"
+    assert copied.read_bytes() == (tmp_path / "key").read_bytes()
+    assert (copied.stat().st_uid, copied.stat().st_mode & 0o777) == (UIDS["web"], 0o600)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda made: made.certificate(end=0), r"certificate expired on [\d-]+\. Get a new one"),
+        (lambda made: made.certificate(begin=2), r"is valid from .* only\. Is the clock of this machine right"),
+        (lambda made: made.certificate("other.example.org"), rf"is for other\.example\.org, and .* says {HOST}"),
+        (lambda made: made.certificate("*.org"), r"is for \*\.org, and"),
+        (lambda made: made.write_key(other=True), "is not the key of the certificate"),
+        (lambda made: made.write_key(password="closed"), "is encrypted, and nobody is there to type its password"),
+        (lambda made: (made.folder / "key").chmod(0o644), "is readable by others"),
+        (lambda made: (made.folder / "key").unlink(), r"deploy\.certificate_key_file: .* cannot be read"),
+        (lambda made: (made.folder / "certificate").unlink(), r"deploy\.certificate_file: .* cannot be read"),
+        (lambda made: (made.folder / "certificate").write_text("none"), "holds no certificate in PEM"),
+    ],
+)
+def test_a_certificate_that_cannot_serve_is_refused(
+    write: Write, tmp_path: Path, made: Certificates, spoil: Callable[[Certificates], object], said: str
+) -> None:
+    spoil(made)
+    with pytest.raises(NaasError, match=said):
+        deployed(write, tmp_path)
+
+
+def test_the_example_for_readers_can_be_deployed(tmp_path: Path) -> None:
+    secret_file(tmp_path / "iam-secret")
+    example = (REPOSITORY / "deploy/compose/naas.yaml").read_text()
+    (tmp_path / "naas.yaml").write_text(example.replace("/etc/naas", str(tmp_path)))
+    assert Compose(tmp_path / "naas.yaml", tmp_path / "out").write()
+
+
+def test_without_an_engine_nothing_is_written(write: Write, tmp_path: Path) -> None:
+    write()
+    argv = [Path(sys.executable).with_name("naas"), "deploy", "compose", "--config", tmp_path / "naas.yaml"]
+    environment = {
+        **os.environ,
+        "DOCKER_HOST": f"unix://{tmp_path}/no.sock",
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+    }
+    (tmp_path / "docker-compose").write_text("")
+    (tmp_path / "docker-compose").chmod(0o755)
+    done = subprocess.run(
+        [*argv, "--out", tmp_path / "out"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "No Docker engine answers. Install and start it" in done.stderr
+    assert not (tmp_path / "out").exists()
