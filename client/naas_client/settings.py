@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from naas_client.errors import InvalidInput
 from naas_client.folders import GroupFolder, different_names, kept_names
+from naas_client.registries import Registries
 from naas_client.section import Section as Section
 
 DEFAULT_SECRETS = frozenset(
@@ -253,6 +254,11 @@ class SharedSettings(BaseModel):
     )
     storage: StorageSection = Field(default_factory=StorageSection)
     gateway: GatewaySection = Field(default_factory=GatewaySection)
+    registries: Registries = Field(
+        default_factory=list,
+        max_length=20,
+        description="registries of container images, whose proxy caches and projects people use",
+    )
 
 
 Model = TypeVar("Model", bound=BaseModel)

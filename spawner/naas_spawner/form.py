@@ -43,6 +43,7 @@ class FormPage:
     scratch: bool = True
     group_folders: Sequence[GroupFolder] = ()
     host_folders: Sequence[HostFolder] = ()
+    cvmfs_notes: Mapping[str, str] = field(default_factory=dict)
     last: Choice | None = None
     last_at: dt.datetime | None = None
     group_notes: Mapping[str, GroupSection] = field(default_factory=dict)

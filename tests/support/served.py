@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 from engine import images
 from hub_session import HubSession
+from naas_storage.mounts.kernel import detach, mount_tmpfs
 from product import Product, naas_up
 from spawner_worlds import DockerWorld, LocalWorld, World
 
@@ -22,6 +24,13 @@ PROFILES: list[dict[str, Any]] = [
         "memory": ["512M"],
         "environment": {"OMP_NUM_THREADS": "1"},
         "default": True,
+    },
+    {
+        "slug": "software",
+        "name": "Software",
+        **EVERYBODY,
+        "memory": ["512M"],
+        "cvmfs": ["sft.cern.ch", "late.cern.ch", "absent.cern.ch"],
     },
     {"slug": "wide", "name": "Wide", "groups": ["developers"], "cores": [2], "memory": ["1G"]},
 ]
@@ -53,6 +62,8 @@ class Served:
 
     product: Product
     world: World
+    software: Path
+    """In the place of the machine's `/cvmfs`."""
     sessions: list[HubSession] = field(default_factory=list)
 
     def sign_in(self, name: str) -> HubSession:
@@ -82,11 +93,28 @@ class Served:
 
 
 @contextmanager
+def software() -> Iterator[Path]:
+    """A folder in the place of the machine's CVMFS, open to everybody: one repository is mounted, one is still to come."""
+    folder = Path(tempfile.mkdtemp(prefix="naas-tests-cvmfs-"))
+    folder.chmod(0o755)
+    mount_tmpfs(folder, 0o755, 0)  # shared, as systemd has /cvmfs
+    try:
+        (folder / "sft.cern.ch" / "lcg").mkdir(parents=True)
+        (folder / "late.cern.ch").mkdir()
+        yield folder
+    finally:
+        detach(folder)
+        folder.rmdir()
+
+
+@contextmanager
 def serving(kind: str, folder: Path) -> Iterator[Served]:
     """`naas up --spawner KIND` for the length of a `with` block."""
-    settings: dict[str, Any] = {"profiles": PROFILES, "hub": {"start_timeout": 60, "docker": {"pids_limit": 256}}}
-    if kind == "docker":
-        images("lab", "agent")
-        settings |= {"profiles": [*PROFILES, *CONTAINER_PROFILES], "gpus": GPUS}
-    with naas_up(folder, settings, options=("--spawner", kind)) as product:
-        yield Served(product, {"local": LocalWorld, "docker": DockerWorld}[kind](product))
+    with software() as place:
+        hub = {"start_timeout": 60, "docker": {"pids_limit": 256}, "cvmfs": {"path": str(place)}}
+        settings: dict[str, Any] = {"profiles": PROFILES, "hub": hub}
+        if kind == "docker":
+            images("lab", "agent")
+            settings |= {"profiles": [*PROFILES, *CONTAINER_PROFILES], "gpus": GPUS}
+        with naas_up(folder, settings, options=("--spawner", kind)) as product:
+            yield Served(product, {"local": LocalWorld, "docker": DockerWorld}[kind](product), place)
