@@ -7,6 +7,16 @@ from naas_client.models.backups import BackupProgress, BackupRestore, BackupRun,
 from naas_client.models.base import Document, Page
 from naas_client.models.buckets import Bucket, NewBucket, ObjectPage, PresignedLink, StoredObject
 from naas_client.models.gpus import DeviceId, GpuDevice, GpuDevices, GpuLease, GpuRequest, GpuState, NodeName
+from naas_client.models.images import (
+    ImagePage,
+    ImageTag,
+    NewRegistryLogin,
+    RegistryCredentials,
+    RegistryImage,
+    RegistryLogin,
+    Scan,
+    TagPage,
+)
 from naas_client.models.operation import AuditRow, Event, Health, Part, StopReason
 from naas_client.models.people import AccessToken, Capability, Claims, ClientConfiguration, Identity, Me, SignIn
 from naas_client.models.s3_keys import MadeS3Key, NewS3Key, OwnS3Keys, S3Key
@@ -46,9 +56,12 @@ __all__ = [
     "GpuState",
     "Health",
     "Identity",
+    "ImagePage",
+    "ImageTag",
     "MadeS3Key",
     "Me",
     "NewBucket",
+    "NewRegistryLogin",
     "NewS3Key",
     "NodeName",
     "ObjectPage",
@@ -56,13 +69,18 @@ __all__ = [
     "Page",
     "Part",
     "PresignedLink",
+    "RegistryCredentials",
+    "RegistryImage",
+    "RegistryLogin",
     "S3Credentials",
     "S3Key",
+    "Scan",
     "SignIn",
     "StopReason",
     "StoragePlan",
     "StorageStatus",
     "StoredObject",
+    "TagPage",
     "Upload",
     "Usage",
 ]
