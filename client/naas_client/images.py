@@ -54,3 +54,8 @@ class ImageName:
 
     def __str__(self) -> str:
         return f"{self.registry}/{self.repository}{self.tag and f':{self.tag}'}{self.digest and f'@{self.digest}'}"
+
+
+def by_name(reference: str) -> str:
+    """A reference that an engine cannot take for the id of an image that is on the machine: ids have no slash."""
+    return reference if "/" in reference else f"{DOCKER_HUB}/library/{reference}"

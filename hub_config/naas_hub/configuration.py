@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from naas_client.registries import RegistrySection, pulled_name
 
-from naas_hub import CONFIG_VARIABLE
+from naas_hub import CONFIG_VARIABLE, images
 from naas_hub.pages import TEMPLATE_PATHS, reasons_from_gateway, template_vars
 from naas_hub.request_ids import RequestIds
 from naas_hub.roles import CUSTOM_SCOPES, SERVICE, USE, roles
@@ -77,6 +77,9 @@ def _pages(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
     c.JupyterHub.template_paths = [*(str(path) for path in hub.template_paths), *TEMPLATE_PATHS]
     reasons = reasons_from_gateway(settings.gateway.url, secrets["gateway.hub_token_file"])
     c.JupyterHub.template_vars = template_vars(settings, reasons)
+    c.JupyterHub.extra_handlers = images.handlers(
+        settings.gateway.url, secrets["gateway.hub_token_file"], settings.profiles
+    )
     if site.logo:
         c.JupyterHub.logo_file = str(site.logo)
     # Lax, not Strict: the way back from IAM is a link from another site, and it needs the cookie of the sign-in

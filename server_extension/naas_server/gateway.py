@@ -44,7 +44,7 @@ ROUTES = {
         Route("registry-logins", frozenset({"GET"})),
         Route("registry-logins/([a-z0-9.:-]{1,260})", frozenset({"PUT", "DELETE"})),
         Route("images", frozenset({"GET"}), frozenset({"search", "registry", "project", "limit", "cursor"})),
-        Route("images/tags", frozenset({"GET"}), frozenset({"image", "limit", "cursor"})),
+        Route("images/tags", frozenset({"GET"}), frozenset({"image", "tag", "limit", "cursor"})),
         Route("stop-reasons", frozenset({"GET"}), frozenset({"limit", "cursor"})),
         Route("stop-reasons/seen", frozenset({"POST"})),
     )

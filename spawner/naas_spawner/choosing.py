@@ -147,6 +147,8 @@ class Choosing(LoggingConfigurable):
             group_folders=[f for f in self.group_folders if f.is_open_to(groups) and f.name != self.user.name],
             host_folders=self.open_host_folders,
             cvmfs_notes=self.cvmfs_notes,
+            registries=self.registries,
+            images_url=f"{self.hub.base_url}naas/images" if self.registries else "",
             last=self.last_choice,
             last_at=self._last_time() if self._last_good else None,
             group_notes={name: GroupSection.model_validate(note) for name, note in self.group_notes.items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from naas_client.errors import InvalidInput
-from naas_client.images import ImageName
+from naas_client.images import ImageName, by_name
 
 DIGEST = "sha256:" + "0a" * 32
 
@@ -58,3 +58,10 @@ def test_a_name_is_written_out(reference: str, whole: str) -> None:
 def test_what_is_no_name_is_refused(reference: str) -> None:
     with pytest.raises(InvalidInput, match="not the name of an image"):
         ImageName.parse(reference)
+
+
+@pytest.mark.parametrize("image_id", ["c9d340c19a3c", f"sha256:{'0a' * 32}", "python:3.12"])
+def test_an_id_of_an_image_is_no_name(image_id: str) -> None:
+    """Whoever may start images of any name could otherwise start what only somebody else may download."""
+    assert by_name(image_id) == f"docker.io/library/{image_id}"
+    assert by_name(f"dev/{image_id}") == f"dev/{image_id}"

@@ -244,7 +244,9 @@ def test_tags_have_size_date_and_scan(alice: SyncGatewayClient, harbor: HarborSt
     first = alice.image_tags(f"{harbor.host}/naas/lab", limit=1)
     assert first.next == "1"
     assert [tag.tag for tag in alice.image_tags(f"{harbor.host}/naas/lab", limit=1, cursor="1").items] == ["2026.05"]
+    assert [one.tag for one in alice.image_tags(f"{harbor.host}/naas/lab", tag="latest").items] == ["latest"]
     alice.set_registry_login(plain.host, GIVEN)
+    assert [one.tag for one in alice.image_tags(f"{plain.host}/dev/analysis", tag="latest").items] == ["latest"]
     tags = alice.image_tags(f"{plain.host}/dev/analysis").items
     assert [tag.tag for tag in tags] == ["latest", "2026.11", "2026.5"]
     assert all(tag.size and tag.pushed_at and tag.scan is None for tag in tags)

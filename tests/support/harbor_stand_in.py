@@ -59,7 +59,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif steps[0] == "projects" and steps[-1] == "artifacts":
             name = f"{steps[1]}/{unquote(unquote(steps[3]))}"
             found = self.stand_in.artifacts.get(name)
-            self._page(found, query) if found is not None else self._answer(404, {"errors": [{"code": "NOT_FOUND"}]})
+            newest = sorted(found or [], key=lambda one: str(one["push_time"]), reverse=True)
+            only = query["q"].removeprefix("tags=")
+            newest = [one for one in newest if _tagged(one, only)]
+            self._page(newest, query) if found is not None else self._answer(404, {"errors": [{"code": "NOT_FOUND"}]})
         else:
             self._answer(404, {})
 
@@ -102,7 +105,7 @@ class HarborStandIn:
             "digest": f"sha256:{'0' * 64}",
             "size": 3 * 2**30,
             "push_time": pushed,
-            "tags": [{"name": tag} for tag in tags] or None,
+            "tags": [{"name": tag} for tag in tags],
             **({"scan_overview": {REPORT: report}} if counts else {}),
         }
         self.artifacts.setdefault(repository, []).append(artifact)
@@ -131,3 +134,9 @@ class HarborStandIn:
             self._server.shutdown()
             self._server.server_close()
             thread.join(5)
+
+
+def _tagged(artifact: dict[str, Any], wanted: str) -> bool:
+    """As Harbor's ``q=tags=…`` has it: a tag, or ``*`` for any."""
+    names = [tag["name"] for tag in artifact["tags"]]
+    return bool(names) if wanted == "*" else wanted in names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import ctypes
+import gzip
 import hashlib
 import io
 import json
@@ -58,9 +59,11 @@ class DockerRegistry(RestartablePart):
     def put(self, repository: str, *tags: str, login: tuple[str, str] | None = None, text: str = "") -> None:
         """An image with one small layer, by the registry's API: no engine is needed for it."""
         with httpx.Client(base_url=f"{self.url}/v2/{repository}/", auth=login, trust_env=False) as client:
-            layer = _layer(text or repository)
+            plain = _layer(text or repository)
+            layer = gzip.compress(plain)
             created = {"created": "2026-11-09T08:00:00.123456789Z", "architecture": "amd64", "os": "linux"}
-            config = json.dumps({**created, "config": {}, "rootfs": {"type": "layers", "diff_ids": []}}).encode()
+            rootfs = {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(plain).hexdigest()}"]}
+            config = json.dumps({**created, "config": {}, "rootfs": rootfs}).encode()
             manifest = {
                 "schemaVersion": 2,
                 "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
@@ -80,7 +83,7 @@ def _salt() -> bytes:
 
 def _layer(text: str) -> bytes:
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+    with tarfile.open(fileobj=packed, mode="w") as archive:
         entry = tarfile.TarInfo("greeting.txt")
         entry.size = len(text.encode())
         archive.addfile(entry, io.BytesIO(text.encode()))

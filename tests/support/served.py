@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from engine import images
 from hub_session import HubSession
 from naas_storage.mounts.kernel import detach, mount_tmpfs
 from product import Product, naas_up
+from registry import DockerRegistry, docker_registry
 from spawner_worlds import DockerWorld, LocalWorld, World
 
 EVERYBODY = {"groups": ["users/naas"], "cores": [1]}
@@ -50,8 +52,16 @@ CONTAINER_PROFILES: list[dict[str, Any]] = [
         ],
         "image_pattern": {"developers": r"naas-tests/[\w.-]+:[\w.-]+"},
     },
+    {
+        "slug": "registry",
+        "name": "Registry",
+        **EVERYBODY,
+        "memory": ["512M"],
+        "image_pattern": {"users/naas": r"(127\.0\.0\.1:[0-9]+|proxied\.example\.org)/.+:[\w.-]+"},
+    },
     {"slug": "gpu", "name": "GPU", **EVERYBODY, "memory": ["1G"], "gpu": [{"name": "1g.10gb", "default": True}]},
 ]
+SECRET = "what-alice-types-at-the-registry"
 GPUS = [{"flavour": "1g.10gb", "devices": ["MIG-00000000-0000-0000-0000-000000000001"]}]
 """Of no machine: what is asked of the engine, and what comes of its refusal, is what can be seen without one."""
 
@@ -64,6 +74,8 @@ class Served:
     world: World
     software: Path
     """In the place of the machine's `/cvmfs`."""
+    registry: DockerRegistry | None = None
+    """Where servers are containers."""
     sessions: list[HubSession] = field(default_factory=list)
 
     def sign_in(self, name: str) -> HubSession:
@@ -110,11 +122,18 @@ def software() -> Iterator[Path]:
 @contextmanager
 def serving(kind: str, folder: Path) -> Iterator[Served]:
     """`naas up --spawner KIND` for the length of a `with` block."""
-    with software() as place:
+    with software() as place, contextlib.ExitStack() as more:
         hub = {"start_timeout": 60, "docker": {"pids_limit": 256}, "cvmfs": {"path": str(place)}}
         settings: dict[str, Any] = {"profiles": PROFILES, "hub": hub}
+        registry = None
         if kind == "docker":
             images("lab", "agent")
-            settings |= {"profiles": [*PROFILES, *CONTAINER_PROFILES], "gpus": GPUS}
+            registry = more.enter_context(docker_registry(folder / "registry", {"alice": SECRET}))
+            proxies = {"proxied.example.org": "cache"}
+            settings |= {
+                "profiles": [*PROFILES, *CONTAINER_PROFILES],
+                "gpus": GPUS,
+                "registries": [{"url": registry.url, "kind": "docker", "name": "Plain", "proxy_caches": proxies}],
+            }
         with naas_up(folder, settings, options=("--spawner", kind)) as product:
-            yield Served(product, {"local": LocalWorld, "docker": DockerWorld}[kind](product), place)
+            yield Served(product, {"local": LocalWorld, "docker": DockerWorld}[kind](product), place, registry)

@@ -140,8 +140,9 @@ class Calls:
         return Call("GET", path, ImagePage.model_validate, params={**params, "limit": limit})
 
     @staticmethod
-    def image_tags(image: str, limit: int, cursor: str | None, name: str = "") -> Call[TagPage]:
-        params: dict[str, str | int] = {"image": image, "limit": limit, **({"cursor": cursor} if cursor else {})}
+    def image_tags(image: str, tag: str, limit: int, cursor: str | None, name: str = "") -> Call[TagPage]:
+        wanted = {"image": image, "tag": tag, "cursor": cursor}
+        params: dict[str, str | int] = {**{key: value for key, value in wanted.items() if value}, "limit": limit}
         path = _user(name, "images/tags") if name else "/images/tags"
         return Call("GET", path, TagPage.model_validate, params=params)
 

@@ -163,9 +163,11 @@ class GatewayClient:
         """Images of the site's registries, by name. Parameters: ``user``, hub only: as whom to look."""
         return await self._do(Calls.images(search, registry, project, limit, cursor, user))
 
-    async def image_tags(self, image: str, *, limit: int = 20, cursor: str | None = None, user: str = "") -> TagPage:
-        """Tags of an image. Parameters: ``user``, hub only: as whom to look. Raises NotFound (``no-such-image``)."""
-        return await self._do(Calls.image_tags(image, limit, cursor, user))
+    async def image_tags(
+        self, image: str, *, tag: str = "", limit: int = 20, cursor: str | None = None, user: str = ""
+    ) -> TagPage:
+        """Tags of an image. Parameters: ``tag``, only that one; ``user``, hub only: as whom. Raises NotFound (``no-such-image``)."""
+        return await self._do(Calls.image_tags(image, tag, limit, cursor, user))
 
     async def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""

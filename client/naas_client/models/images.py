@@ -17,6 +17,7 @@ class RegistryLogin(Document):
     title: str
     url: str
     kind: Literal["harbor", "docker"]
+    proxy_caches: dict[str, str] = Field(default_factory=dict, description="other registry → project that is its cache")
     username: str = Field(default="", description="empty: no login is kept, so only what is public is shown")
     state: Literal["none", "good", "refused"] = Field(
         default="none", description="`refused`: the registry does not accept the kept secret any more"

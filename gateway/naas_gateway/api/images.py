@@ -30,6 +30,7 @@ class TagsWanted(BaseModel):
     """Of which image tags are looked for."""
 
     image: str = Field(min_length=1, max_length=LONGEST)
+    tag: str = Field("", max_length=128, description="only this one")
     limit: int = Field(20, ge=1, le=50)
     cursor: str | None = Field(None, max_length=20)
 

@@ -53,8 +53,10 @@ class Harbor(Registry):
             if REPOSITORY.fullmatch(str(row.get("name")))
         ]
 
-    async def tags(self, login: Login | None, repository: str, offset: int, limit: int) -> tuple[list[ImageTag], int]:
-        """Tags of a repository, the newest first; counted, and paged, are its artifacts, which have any number of tags. Raises Closed."""
+    async def tags(
+        self, login: Login | None, repository: str, offset: int, limit: int, only: str = ""
+    ) -> tuple[list[ImageTag], int]:
+        """Tags of a repository, the newest first; counted, and paged, are its artifacts, which may have several tags. Raises Closed."""
         project, _, name = repository.partition("/")
         twice = quote(quote(name, safe=""), safe="")
         params = {
@@ -63,12 +65,14 @@ class Harbor(Registry):
             "sort": "-push_time",
             "page": str(offset // limit + 1),
             "page_size": str(limit),
+            "q": f"tags={only if TAG.fullmatch(only) else '*'}",
         }
         answer = await self._api(f"projects/{quote(project, safe='')}/repositories/{twice}/artifacts", login, params)
         if answer.status in (401, 403, 404):
             raise closed(self._image(repository))
         rows = [as_object(row) for row in self._rows(answer)]
-        return [tag for row in rows for tag in self._tags(repository, row)], _total(answer, len(rows))
+        tags = [tag for row in rows for tag in self._tags(repository, row) if only in ("", tag.tag)]
+        return tags, _total(answer, len(rows))
 
     def _tags(self, repository: str, artifact: dict[str, Any]) -> list[ImageTag]:
         names = [str(as_object(tag).get("name")) for tag in artifact.get("tags") or []]

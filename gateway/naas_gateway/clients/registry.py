@@ -64,14 +64,16 @@ class Registry:
         inside = f"{project}/" if project else ""
         return [RegistryImage(image=self._image(name)) for name in names if name.startswith(inside)]
 
-    async def tags(self, login: Login | None, repository: str, offset: int, limit: int) -> tuple[list[ImageTag], int]:
-        """Tags of a repository from an offset on, and how many there are. Raises Closed."""
+    async def tags(
+        self, login: Login | None, repository: str, offset: int, limit: int, only: str = ""
+    ) -> tuple[list[ImageTag], int]:
+        """Tags of a repository (or only that one) from an offset on, and how many there are. Raises Closed."""
         scope = f"repository:{repository}:pull"
         answer = await self._v2(f"{repository}/tags/list", login, scope)
         if answer.status in (401, 403, 404):
             raise closed(self._image(repository))
         found = [str(tag) for tag in as_object(self._document(answer)).get("tags") or []]
-        tags = sorted((tag for tag in found if TAG.fullmatch(tag)), key=_natural, reverse=True)
+        tags = sorted((tag for tag in found if TAG.fullmatch(tag) and only in ("", tag)), key=_natural, reverse=True)
         gate = asyncio.Semaphore(DETAILED)
 
         async def detailed(tag: str) -> ImageTag:

@@ -166,8 +166,10 @@ class Registries:
             troubles=[trouble for _, trouble in found if trouble],
         )
 
-    async def tags(self, row: IdentityRow, claims: Claims, image: str, limit: int, cursor: str | None) -> TagPage:
-        """Tags of an image. Raises NotFound where there is none such, or none for this person."""
+    async def tags(
+        self, row: IdentityRow, claims: Claims, image: str, tag: str, limit: int, cursor: str | None
+    ) -> TagPage:
+        """Tags of an image, or (with ``tag``) that one. Raises NotFound where there is none such, or none for this person."""
         self._require_open(claims)
         name = ImageName.parse(image)
         registry = self._registry(name.registry)
@@ -177,7 +179,7 @@ class Registries:
         async with _in_time(registry):
             login, trouble = await self._login(row, registry)
             try:
-                items, total = await registry.tags(login, name.repository, begin, limit)
+                items, total = await registry.tags(login, name.repository, begin, limit, tag)
             except NotFound as error:
                 raise NotFound(trouble or error.message, code=error.code) from None
         following = str(begin + limit) if begin + limit < total else None
@@ -250,7 +252,13 @@ def _how_to_get_one(section: RegistrySection) -> str:
 
 
 def _document(section: RegistrySection, login: RegistryLoginRow | None) -> RegistryLogin:
-    document = RegistryLogin(registry=section.host, title=section.title, url=section.url, kind=section.kind)
+    document = RegistryLogin(
+        registry=section.host,
+        title=section.title,
+        url=section.url,
+        kind=section.kind,
+        proxy_caches=section.proxy_caches,
+    )
     if login is None:
         return document
     state = "refused" if login.refused else "good"

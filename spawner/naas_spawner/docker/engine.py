@@ -204,8 +204,10 @@ def no_server(image: str) -> InvalidInput:
     )
 
 
-def no_image(image: str, said: str, remedy: str = "Choose another image.") -> InvalidInput:
-    """It is not here, and its registry does not give it: unknown, closed, or out of reach."""
-    return InvalidInput(
-        f"The image {image} is not on this machine and cannot be downloaded: {said.rstrip('.')}. {remedy}", code="image"
-    )
+def no_image(image: str, said: str, remedy: str = "Choose another image.", *, asked: bool = False) -> InvalidInput:
+    """Its registry does not give it: unknown, closed, or out of reach.
+
+    Parameters: ``asked``, the registry had to be asked even if the image is here.
+    """
+    here = "" if asked else "is not on this machine and "
+    return InvalidInput(f"The image {image} {here}cannot be downloaded: {said.rstrip('.')}. {remedy}", code="image")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,19 +30,26 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Right:
+    """As whom a registry is asked. Parameters: ``login``, ``username`` and ``password``; ``remedy``, for when it refuses."""
+
+    login: Mapping[str, str] | None = field(default=None, repr=False)
+    remedy: str = "Choose another image."
+
+
+@dataclass(frozen=True)
 class Wish:
     """An image that somebody wants to start.
 
-    Parameters: ``reference``, its name; ``source``, the name under which a registry is asked for it; ``login``, ``username`` and
-    ``password`` of the person there; ``ask``, whether the registry must allow it each time, so that nobody starts what only another
-    person could download; ``remedy``, a sentence for when it cannot be had.
+    Parameters: ``reference``, its name; ``source``, the name under which a registry is asked for it; ``right``, gives the person's
+    right there, and is asked only when the registry is; ``each_time``, whether the registry must allow it at each start, so that nobody
+    starts what only somebody else could download.
     """
 
     reference: str
     source: str = ""
-    login: Mapping[str, str] | None = field(default=None, repr=False)
-    ask: bool = False
-    remedy: str = "Choose another image."
+    right: Callable[[], Awaitable[Right]] | None = None
+    each_time: bool = False
 
     @property
     def pulled(self) -> str:
@@ -55,9 +62,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Image:
-    """An image that is here."""
+    """An image that is here. ``name``: for people."""
 
     reference: str
+    name: str
     command: tuple[str, ...]
     read_only_root: bool
 
@@ -76,7 +84,7 @@ class Images:
         Raises InvalidInput when it cannot be had, Unavailable when the engine is away, its disk is full, or the download takes
         longer (it goes on).
         """
-        for name in [] if wish.ask else dict.fromkeys((wish.reference, wish.pulled)):
+        for name in [] if wish.each_time else dict.fromkeys((wish.reference, wish.pulled)):
             with contextlib.suppress(NoSuchObject):
                 return await self._inspect(wish, name)
         if wish.reference.startswith(BUILT_HERE):
@@ -91,7 +99,7 @@ class Images:
         try:
             found = await self._engine.call("inspect_image", name)
         except EngineRefused as error:
-            raise no_image(str(wish), error.said, wish.remedy) from error
+            raise no_image(str(wish), error.said) from error
         said = found["Config"].get("Labels") or {}
         try:
             command = tuple(shlex.split(said.get(labels.START, "")))
@@ -100,13 +108,14 @@ class Images:
                 f"The label {labels.START} of the image {wish} is no command: {error}. Correct it, or choose another image.",
                 code="image",
             ) from error
-        return Image(name, command or PLAIN_START, said.get(labels.READ_ONLY_ROOT) == "true")
+        return Image(name, str(wish), command or PLAIN_START, said.get(labels.READ_ONLY_ROOT) == "true")
 
     async def _pull(self, wish: Wish, say: Say, limit: float) -> None:
-        key = (wish.pulled, repr(sorted((wish.login or {}).items())))
+        right = await wish.right() if wish.right else Right()
+        key = (wish.pulled, repr(sorted((right.login or {}).items())))
         task = self._pulls.get(key)
         if task is None:
-            task = self._pulls[key] = asyncio.create_task(self._download(wish, key))
+            task = self._pulls[key] = asyncio.create_task(self._download(wish, right, key))
             task.add_done_callback(lambda _: self._pulls.pop(key, None))
         loop = asyncio.get_running_loop()
         end, said = loop.time() + limit, ""
@@ -125,13 +134,14 @@ class Images:
                 say(said if wish.pulled == wish.reference else f"{said}, {wish.pulled}")
         await task
 
-    async def _download(self, wish: Wish, key: tuple[str, str]) -> None:
+    async def _download(self, wish: Wish, right: Right, key: tuple[str, str]) -> None:
         layers: dict[str, tuple[int, int]] = {}
         try:
-            await self._engine.pull(wish.pulled, lambda event: self._follow(key, layers, event), wish.login)
+            await self._engine.pull(wish.pulled, lambda event: self._follow(key, layers, event), right.login)
         except (EngineRefused, NoSuchObject) as error:
             known = explain(error, str(wish))
-            raise (no_image(str(wish), error.said, wish.remedy) if known is error else known) from error
+            refused = no_image(str(wish), error.said, right.remedy, asked=wish.each_time)
+            raise (refused if known is error else known) from error
         finally:
             self._said.pop(key, None)
 

@@ -10,11 +10,12 @@ from dockerspawner import DockerSpawner
 from jupyterhub.traitlets import ByteSpecification
 from naas_client import labels
 from naas_client.cvmfs import MOUNT_DIR
-from naas_client.errors import InvalidInput, NaasError, Unavailable
+from naas_client.errors import InvalidInput, NaasError, NotFound, Unavailable
 from naas_client.folders import HostFolder
+from naas_client.images import by_name
 from naas_client.logs import redact
 from naas_client.models import StoragePlan
-from naas_client.registries import pulled_name
+from naas_client.registries import RegistrySection, pulled_name, registry_of
 from naas_client.sizes import format_size
 from naas_storage.mounts.client import MountsClient
 from naas_storage.mounts.kernel import propagates
@@ -22,7 +23,7 @@ from traitlets import Integer, TraitError, Unicode, default, validate
 
 from naas_spawner import phases
 from naas_spawner.docker.engine import TMPFS, Engine, EngineRefused, NoSuchObject, explain, no_server
-from naas_spawner.docker.images import Image, Images, Wish, shared
+from naas_spawner.docker.images import Image, Images, Right, Wish, shared
 from naas_spawner.docker.places import ACCOUNTS, mount_point, write_accounts
 from naas_spawner.docker.side import RUN, SideContainer, SideSettings
 from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
@@ -38,6 +39,9 @@ NOT_USED = ("extra_create_kwargs", "mounts", "pull_policy", "allowed_images", "p
 
 IMAGE_SHARE, READY_SHARE = 0.7, 0.9
 """Of `start_timeout`: until a download is left to itself, and until a server must answer; the rest is for saying so."""
+
+NO_LOGIN = "no-registry-login"
+"""The gateway's code for somebody who has never given a login."""
 
 KILLED = 137
 NOT_STARTED = (126, 127)
@@ -208,13 +212,13 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         image = await self._shared_engine()[1].ready(
             wish, lambda text: progress.note(phases.IMAGE, text), IMAGE_SHARE * self.start_timeout
         )
-        progress.end(phases.IMAGE, "" if image.reference == wish.reference else str(wish))
+        progress.end(phases.IMAGE, "" if image.name == wish.reference else image.name)
         self.image = image.reference
         try:
             address = await self._start_container(image, progress)
             progress.begin(phases.LAB)
             left = begin + READY_SHARE * self.start_timeout - asyncio.get_running_loop().time()
-            await self._wait_ready(address, image.reference, left)
+            await self._wait_ready(address, image.name, left)
         except BaseException:
             await self.engine.remove(self.object_name)
             raise
@@ -224,7 +228,29 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
     def _image_wish(self) -> Wish:
         """The image that was chosen, and how to get it."""
         reference = str((self.choice.image if self.choice is not None else "") or self._site_image)
-        return Wish(reference, pulled_name(reference, self.registries))
+        own = self.choice is not None and self.choice.custom_image
+        if own:
+            reference = by_name(reference)
+        pulled = pulled_name(reference, self.registries)
+        registry = registry_of(pulled, self.registries)
+        if registry is None:
+            return Wish(reference, pulled)
+        return Wish(reference, pulled, lambda: self._right_at(registry), each_time=own)
+
+    async def _right_at(self, registry: RegistrySection) -> Right:
+        """The person's login at a registry; without one, nobody's."""
+        remedy = f"If it is private, give your login at {registry.title} with `%image login` in a notebook; or choose another image."
+        if not self.gateway_url:
+            return Right(remedy=remedy)
+        try:
+            async with self._gateway() as gateway:
+                kept = await gateway.registry_credentials(self.user.name, registry.host)
+        except NotFound as error:
+            return Right(remedy=remedy if error.code == NO_LOGIN else error.message)
+        except NaasError as error:
+            self.log.warning("%s: its login at %s cannot be had: %s", self._log_name, registry.host, error.message)
+            return Right(remedy=remedy)
+        return Right({"username": kept.username, "password": kept.secret.get_secret_value()}, remedy)
 
     async def _start_container(self, image: Image, progress: Progress) -> str:
         progress.begin(phases.SERVER)
@@ -233,7 +259,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             await self.docker("start", self.object_id)
             ip, port = await self.get_ip_and_port()
         except (EngineRefused, NoSuchObject) as error:
-            raise explain(error, image.reference) from error
+            raise explain(error, image.name) from error
         progress.end(phases.SERVER)
         return f"http://{ip}:{port}"
 
