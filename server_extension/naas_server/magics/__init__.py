@@ -1,4 +1,4 @@
-"""``%storage`` and ``%cvmfs`` in notebooks. ``etc/ipython/ipython_config.py`` loads them in every kernel of a server of the platform.
+"""Our magics in notebooks. ``etc/ipython/ipython_config.py`` loads them in every kernel of a server of the platform.
 
 Loading is cheap: what it works with is imported at its first use.
 """
@@ -14,10 +14,12 @@ COMMANDS = ("status", "usage", "ls", "share", "retry")
 
 def load_ipython_extension(shell: Any) -> None:
     """What ``%load_ext naas_server.magics`` calls (https://ipython.readthedocs.io, "IPython extensions")."""
-    for magic in (storage, cvmfs):
+    for magic in (storage, cvmfs, image):
         shell.register_magic_function(magic, "line", magic.__name__)
     shell.set_hook("complete_command", _complete, str_key="%storage")
     shell.set_hook("complete_command", _words("list", "image"), str_key="%cvmfs")
+    registries = _words("registries", "list", "tags", "login", "logout", "push", "pull")
+    shell.set_hook("complete_command", registries, str_key="%image")
 
 
 def storage(line: str) -> Any:
@@ -45,6 +47,22 @@ def cvmfs(line: str) -> Any:
     The answer is an object: `image = %cvmfs image python:3.12`, then `image.path` (None while it is not published).
     """
     return _run("cvmfs", line)
+
+
+def image(line: str) -> Any:
+    """Container images of the site's registries.
+
+    %image                              the registries, and how you are known there (the same as `registries`)
+    %image list [TEXT]                  images whose name has the text
+    %image tags NAME                    tags of an image, with size, date and what a scan found
+    %image login [REGISTRY] [--user U]  keep your login (at Harbor: the CLI secret); the secret is asked for
+    %image logout [REGISTRY]            forget it
+    %image push PROJECT/NAME:TAG        the lines that tag and push an image of your own computer
+    %image pull NAME                    the lines for docker, podman and apptainer
+
+    The answer is an object: `lines = %image pull python:3.12`, then `lines.commands`.
+    """
+    return _run("image", line)
 
 
 def _run(module: str, line: str) -> Any:
