@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from naas_client.collaborations import Collaborations
 from naas_client.errors import InvalidInput
 from naas_client.folders import GroupFolder, different_names, kept_names
+from naas_client.registries import Registries
 from naas_client.section import Section as Section
 from naas_client.sign_in import SignInSection
 
@@ -299,6 +300,11 @@ class SharedSettings(BaseModel):
     storage: StorageSection = Field(default_factory=StorageSection)
     healthchecks: HealthchecksSection = Field(default_factory=HealthchecksSection)
     gateway: GatewaySection = Field(default_factory=GatewaySection)
+    registries: Registries = Field(
+        default_factory=list,
+        max_length=20,
+        description="registries of container images, whose proxy caches and projects people use",
+    )
 
     @model_validator(mode="after")
     def _sign_in_has_an_origin_of_its_own(self) -> Self:

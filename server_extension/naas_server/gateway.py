@@ -41,6 +41,10 @@ ROUTES = {
         Route("tokens", frozenset({"POST"})),
         Route("s3-keys", frozenset({"GET", "POST"})),
         Route("s3-keys/([1-9][0-9]{0,9})", frozenset({"DELETE"})),
+        Route("registry-logins", frozenset({"GET"})),
+        Route("registry-logins/([a-z0-9.:-]{1,260})", frozenset({"PUT", "DELETE"})),
+        Route("images", frozenset({"GET"}), frozenset({"search", "registry", "project", "limit", "cursor"})),
+        Route("images/tags", frozenset({"GET"}), frozenset({"image", "tag", "limit", "cursor"})),
         Route("stop-reasons", frozenset({"GET"}), frozenset({"limit", "cursor"})),
         Route("stop-reasons/seen", frozenset({"POST"})),
     )

@@ -11,7 +11,7 @@ from naas_server.gateway import Gateway, Route
 
 LONGEST_BODY = 64 * 1024
 """Bytes of a request; a form of ours is some hundred bytes."""
-LONGEST_PARAMETER = 200
+LONGEST_PARAMETER = 300
 
 
 class PassThroughHandler(NaasHandler):
@@ -31,6 +31,12 @@ class PassThroughHandler(NaasHandler):
     @authorized
     async def post(self, item: str = "") -> None:
         """Change; Jupyter Server has checked XSRF before."""
+        await self._pass(item, self._body())
+
+    @authenticated
+    @authorized
+    async def put(self, item: str = "") -> None:
+        """Replace; Jupyter Server has checked XSRF before."""
         await self._pass(item, self._body())
 
     @authenticated

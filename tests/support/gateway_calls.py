@@ -8,6 +8,9 @@ import httpx
 from gateway_app import Gateway
 from naas_client.gateway import API_PATH
 
+HOST = "harbor.example.org"
+"""In the place of a registry's host in a path."""
+
 USER_CALLS = [
     ("GET", "/me"),
     ("POST", "/tokens"),
@@ -19,6 +22,11 @@ USER_CALLS = [
     ("GET", "/s3-keys"),
     ("POST", "/s3-keys"),
     ("DELETE", "/s3-keys/1"),
+    ("GET", "/registry-logins"),
+    ("PUT", f"/registry-logins/{HOST}"),
+    ("DELETE", f"/registry-logins/{HOST}"),
+    ("GET", "/images"),
+    ("GET", "/images/tags"),
     ("GET", "/stop-reasons"),
     ("POST", "/stop-reasons/seen"),
 ]
@@ -32,6 +40,9 @@ HUB_CALLS = [
     ("PUT", "/hub/gpus"),
     ("POST", "/hub/users/alice/gpus"),
     ("DELETE", "/hub/users/alice/gpus"),
+    ("GET", f"/hub/users/alice/registry-logins/{HOST}"),
+    ("GET", "/hub/users/alice/images"),
+    ("GET", "/hub/users/alice/images/tags"),
     ("POST", "/hub/stop-reasons"),
     ("GET", "/hub/users/alice/stop-reasons"),
 ]

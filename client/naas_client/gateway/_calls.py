@@ -26,16 +26,21 @@ from naas_client.models import (
     GpuState,
     Health,
     Identity,
+    ImagePage,
     MadeS3Key,
     Me,
+    NewRegistryLogin,
     NewS3Key,
     OwnS3Keys,
     Page,
+    RegistryCredentials,
+    RegistryLogin,
     S3Credentials,
     S3Key,
     SignIn,
     StopReason,
     StoragePlan,
+    TagPage,
     Usage,
 )
 
@@ -81,6 +86,7 @@ class Calls:
     gpus = Call("GET", "/gpus", Page[GpuState].model_validate)
     gpus_for_hub = Call("GET", "/hub/gpus", Page[GpuState].model_validate)
     s3_keys = Call("GET", "/s3-keys", OwnS3Keys.model_validate)
+    registry_logins = Call("GET", "/registry-logins", Page[RegistryLogin].model_validate)
     stop_reasons_seen = Call("POST", "/stop-reasons/seen", _nothing)
 
     @staticmethod
@@ -109,6 +115,36 @@ class Calls:
     @staticmethod
     def revoke_any_s3_key(key_id: int) -> Call[S3Key]:
         return Call("DELETE", f"/admin/s3-keys/{key_id}", S3Key.model_validate)
+
+    @staticmethod
+    def set_registry_login(registry: str, new: NewRegistryLogin) -> Call[RegistryLogin]:
+        path = f"/registry-logins/{quote(registry, safe='')}"
+        return Call("PUT", path, RegistryLogin.model_validate, json=_document(new))
+
+    @staticmethod
+    def forget_registry_login(registry: str) -> Call[None]:
+        return Call("DELETE", f"/registry-logins/{quote(registry, safe='')}", _nothing)
+
+    @staticmethod
+    def registry_credentials(name: str, registry: str) -> Call[RegistryCredentials]:
+        path = _user(name, f"registry-logins/{quote(registry, safe='')}")
+        return Call("GET", path, RegistryCredentials.model_validate)
+
+    @staticmethod
+    def images(
+        search: str, registry: str, project: str, limit: int, cursor: str | None, name: str = ""
+    ) -> Call[ImagePage]:
+        wanted = {"search": search, "registry": registry, "project": project, "cursor": cursor}
+        params: dict[str, str | int] = {key: value for key, value in wanted.items() if value}
+        path = _user(name, "images") if name else "/images"
+        return Call("GET", path, ImagePage.model_validate, params={**params, "limit": limit})
+
+    @staticmethod
+    def image_tags(image: str, tag: str, limit: int, cursor: str | None, name: str = "") -> Call[TagPage]:
+        wanted = {"image": image, "tag": tag, "cursor": cursor}
+        params: dict[str, str | int] = {**{key: value for key, value in wanted.items() if value}, "limit": limit}
+        path = _user(name, "images/tags") if name else "/images/tags"
+        return Call("GET", path, TagPage.model_validate, params=params)
 
     @staticmethod
     def audit(

@@ -201,3 +201,21 @@ class S3KeyRow(Base):
     """``making`` (its owner has not seen the secret yet), ``active`` or ``revoking``."""
     reason: Mapped[str] = mapped_column(String(20))
     """Why it is to end, when ``revoking``."""
+
+
+class RegistryLoginRow(Base):
+    """A person's login at a registry of images."""
+
+    __tablename__ = "registry_logins"
+    __table_args__ = (UniqueConstraint("user_id", "host"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("identities.id"))
+    host: Mapped[str] = mapped_column(String(260))
+    username: Mapped[str] = mapped_column(String(255))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    refused: Mapped[bool] = mapped_column(Boolean)
+    """The registry did not accept it when it was last asked."""
+    set_at: Mapped[dt.datetime] = mapped_column(Utc)
+    checked_at: Mapped[dt.datetime] = mapped_column(Utc)

@@ -11,6 +11,7 @@ TITLES = {
     "catalogue": "The service catalogue",
     "healthchecks": "Healthchecks",
     "gpu": "GPUs",
+    "images": "Images of the registries",
     "s3-keys": "Keys for other programs",
 }
 

@@ -32,6 +32,7 @@ from naas_gateway.services.health import HealthCheck
 from naas_gateway.services.people import People
 from naas_gateway.services.provisioners import make_provisioner
 from naas_gateway.services.reasons import Reasons
+from naas_gateway.services.registries import Registries
 from naas_gateway.services.s3_keys import S3Keys
 from naas_gateway.services.shared import GroupFolders
 from naas_gateway.services.storage import Storage
@@ -103,6 +104,7 @@ class Platform:
             self.provisioner,
             self.owner,
         )
+        self.registries = Registries(settings.registries, self.database, keys, self.access)
         self.departures = Departures(self.people, self.grants, self.broker, self.hub)
         self.watcher = Watcher(
             settings,
@@ -134,6 +136,7 @@ class Platform:
             await self.broker.drain()
             for outside in (self.iam.service, self.sts, self.hub.service):
                 await outside.close()
+            await self.registries.close()
             await self.database.close()
 
     def _recurring(self) -> list[Coroutine[Any, Any, None]]:
