@@ -213,12 +213,18 @@ def test_secrets_do_not_lie_in_a_folder_of_the_host(write: Write, tmp_path: Path
         write(hub__host_folders=folders, hub__data_dir=str(shared / "data"))
 
 
-def test_the_name_does_not_change_under_running_containers(write: Write) -> None:
+@pytest.mark.parametrize(("key", "value"), [("name", "other"), ("subnet", "10.202.0.0/20")])
+def test_names_and_addresses_do_not_change_under_running_containers(write: Write, key: str, value: str) -> None:
     write().write()
-    with pytest.raises(
-        NaasError, match=r"deploy\.name was naas when .* and is other now\. Set it back, or end the service"
-    ):
-        write(deploy__name="other")
+    said = rf"deploy\.{key} was .* when .* and is {value} now\. Set it back, or end the service"
+    with pytest.raises(NaasError, match=said):
+        write(**{f"deploy__{key}": value})
+
+
+def test_an_ended_service_may_have_another_name(write: Write, tmp_path: Path) -> None:
+    write().write()
+    (tmp_path / "out" / ".naas-deploy.json").unlink()
+    assert "changed: .env" in write(deploy__name="other").write()
 
 
 class Certificates:

@@ -72,7 +72,11 @@ class Compose:
         self.data = (Path(hub["data_dir"]) if "data_dir" in hub else self.folder.root / "data").resolve()
         self._check_apart()
         self.secrets = self._operators_secrets()
-        self.fixed = {"deploy.name": self.deploy.name, "hub.data_dir": str(self.data)}
+        self.fixed = {
+            "deploy.name": self.deploy.name,
+            "deploy.subnet": self.deploy.subnet,
+            "hub.data_dir": str(self.data),
+        }
         self.folder.check(self.fixed)
         # Also not that of a `naas up`: its databases know whose each home is, and new ones might give a name to somebody else.
         if not (is_free(self.data) or (self.data / MARK).exists()):
