@@ -32,6 +32,12 @@ REMEDIES: dict[State, str] = {
     "silent": "does not answer. It comes back when its servers do; operators see more with `cvmfs_config stat {name}`",
     "refused": "cannot be read. Operators check who may read it on the machine",
 }
+ERRORS: dict[int, State] = {
+    errno.ENOENT: "missing",
+    errno.ENOTDIR: "missing",
+    errno.EACCES: "refused",
+    errno.EPERM: "refused",
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def _see(path: Path) -> Seen:
         with os.scandir(path) as entries:  # a repository is mounted when somebody first looks into it
             state: State = "there" if next(entries, None) is not None else "empty"
     except OSError as error:
-        return Seen(path, "missing" if error.errno in (errno.ENOENT, errno.ENOTDIR) else "refused")
+        return Seen(path, ERRORS.get(error.errno or 0, "silent"))  # also a client that has died: ENOTCONN
     try:
         return Seen(path, state, os.getxattr(path, REVISION).decode("ascii", "replace")[:20])
     except OSError:

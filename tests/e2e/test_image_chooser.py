@@ -153,9 +153,10 @@ def test_more_than_a_page_is_said(page: Page, field: Any) -> None:
     expect(page.get_by_text("There are more. Type more of the name.")).to_be_attached()
 
 
-def test_it_speaks_italian_and_fits_a_phone(
+def test_it_speaks_italian_and_fits_a_phone_at_night(
     page: Page, site: Product, harbor: HarborStandIn, picture: Take, accessible: Check
 ) -> None:
+    page.emulate_media(color_scheme="dark")
     page.context.add_cookies([{"name": "naas_lang", "value": "it", "url": site.url}])
     sign_in(page, site, "alice")
     page.set_viewport_size({"width": 390, "height": 844})

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from gateway_app import Gateway, HubStandIn, gateway_app
 from gateway_calls import call, error_of
 from harbor_stand_in import HarborStandIn
@@ -138,6 +139,25 @@ def test_the_secret_is_nowhere_to_be_read(
         actions = rows.execute("SELECT actor, object FROM audit WHERE action = 'registry-login.set'").fetchall()
     assert SECRET.encode() not in stored
     assert ("alice", plain.host) in actions
+
+
+def test_a_new_key_takes_over_the_secrets(site: Gateway, alice: SyncGatewayClient, plain: DockerRegistry) -> None:
+    alice.set_registry_login(plain.host, GIVEN)
+    folder = site.log.parent
+
+    def stored() -> tuple[str, bytes]:
+        with sqlite3.connect(folder / "gateway.sqlite", timeout=10) as rows:
+            found: tuple[str, bytes] = rows.execute("SELECT key_id, secret FROM registry_logins").fetchone()
+        return found
+
+    before = stored()
+    site.stop()
+    keys = folder / "keys"
+    keys.write_bytes(Fernet.generate_key() + b"\n" + keys.read_bytes())
+    site.start()
+    assert stored() != before
+    assert stored()[0] != before[0]
+    assert site.hub.registry_credentials("alice", plain.host).secret.get_secret_value() == SECRET
 
 
 def test_only_the_hub_gets_a_secret(

@@ -15,8 +15,10 @@ from naas_client.images import REPOSITORY, TAG
 from naas_client.models import ImageTag, RegistryImage, Scan
 
 from naas_gateway.clients.http import Answer
-from naas_gateway.clients.registry import MOST, PAGE, Login, Registry, as_object, closed, moment, number
+from naas_gateway.clients.registry import MOST, Login, Registry, as_object, closed, moment, number
 
+PAGE = 50
+"""Harbor gives up to 100 rows; a repository's row has all of its description, which may be a whole README."""
 MOST_PROJECTS = 200
 AT_ONCE = 6
 """Projects that are asked about at once."""
