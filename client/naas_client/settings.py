@@ -237,12 +237,6 @@ class HealthchecksSection(Section):
         description="requests with one API key in any minute, by all replicas together; Healthchecks allows 100",
     )
 
-    @model_validator(mode="after")
-    def _all_or_none(self) -> Self:
-        if not self.url and (self.public_url or self.ping_url or self.admin_key_file):
-            raise ValueError("url is missing. Name the server, or remove the other keys")
-        return self
-
 
 class GatewaySection(Section):
     """The platform's API service."""
