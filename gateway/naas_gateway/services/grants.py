@@ -22,7 +22,7 @@ from naas_gateway.clients.iam import Tokens
 from naas_gateway.clock import seconds, utcnow
 from naas_gateway.db.engine import Database
 from naas_gateway.db.keys import Keyring, Unreadable
-from naas_gateway.db.tables import GrantRow, IdentityRow, RefreshTokenRow, RegistryLoginRow
+from naas_gateway.db.tables import CheckProjectRow, GrantRow, IdentityRow, RefreshTokenRow, RegistryLoginRow
 from naas_gateway.services import audit
 from naas_gateway.services.events import Events
 
@@ -341,6 +341,7 @@ class Grants:
         secrets = (
             (GrantRow, GrantRow.access_token),
             (RefreshTokenRow, RefreshTokenRow.token),
+            (CheckProjectRow, CheckProjectRow.api_key),
             (RegistryLoginRow, RegistryLoginRow.secret),
         )
         for table, column in secrets:

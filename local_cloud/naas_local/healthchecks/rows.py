@@ -99,6 +99,24 @@ def add_channel(db: sqlite3.Connection, project_id: int, kind: str, name: str, v
     return code
 
 
+def add_mail_channels(db: sqlite3.Connection) -> None:
+    """Give each project whose person has an e-mail address a channel to it, once; it joins the checks that alert in Lab.
+
+    Done where e-mail can be sent, so that nobody is offered a channel that leads nowhere.
+    """
+    lacking = (
+        "SELECT id, email FROM projects p WHERE email <> '' AND NOT EXISTS "
+        "(SELECT 1 FROM channels c WHERE c.project_id = p.id AND c.kind = 'email')"
+    )
+    for project_id, email in db.execute(lacking).fetchall():
+        code = add_channel(db, project_id, "email", email, email)
+        db.execute(
+            "INSERT INTO channels_of_checks SELECT o.check_id, m.id FROM channels_of_checks o JOIN channels c ON c.id = o.channel_id "
+            "JOIN channels m ON m.code = ? WHERE c.project_id = ? AND c.kind = ?",
+            (code, project_id, LAB),
+        )
+
+
 def flip(db: sqlite3.Connection, check: Check, old: str, at: int, reason: str, *, tell: bool = True) -> None:
     """Keep a change of status, and with it, in the same transaction, who has to be told."""
     flip_id = db.execute(
