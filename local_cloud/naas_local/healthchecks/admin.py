@@ -88,10 +88,12 @@ class Admin:
         self, config: HealthchecksConfig, database: Database, clock: Clock, keys: Keys, alerts: Alerts
     ) -> None:
         self._database, self._clock, self._keys, self._alerts = database, clock, keys, alerts
+        self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._secret, self._sends_mail = secret_file(config.data / ADMIN_KEY), bool(config.mail.host)
 
     def add_routes(self, app: web.Application) -> None:
         """Let an application answer them."""
+        app.on_shutdown.append(self._close)
         one = "/api/projects/{owner}"
         for method, path, work in (
             ("PUT", one, self._make),
@@ -103,6 +105,10 @@ class Admin:
             ("GET", "/api/notifications", self._notifications),
         ):
             app.router.add_route(method, path, self._guarded(work))
+
+    async def _close(self, _: web.Application) -> None:
+        """Let go whoever waits for notifications."""
+        self._closing.set_result(None)
 
     def _guarded(self, work: Handler) -> Handler:
         async def handle(http: web.Request) -> web.Response:
@@ -200,9 +206,9 @@ class Admin:
             told = self._alerts.told()
             found = await self._database.read(lambda db: _for_lab(db, after))
             left = end - asyncio.get_running_loop().time()
-            if found or left <= 0:
+            if found or left <= 0 or self._closing.done():
                 return answer({"notifications": found})
-            await asyncio.wait({told}, timeout=left)
+            await asyncio.wait({told, self._closing}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _owner(http: web.Request) -> str:
