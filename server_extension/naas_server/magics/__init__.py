@@ -1,4 +1,6 @@
-"""``%storage`` in notebooks. ``etc/ipython/ipython_config.py`` loads it in every kernel of a server of the platform.
+"""``%storage``, ``%healthchecks`` and ``%%healthcheck`` in notebooks, in every kernel of a server of the platform.
+
+``etc/ipython/ipython_config.py`` loads it.
 
 Loading is cheap: what it works with is imported at its first use.
 """
@@ -7,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from naas_server.magics import healthchecks
+
 COMMANDS = ("status", "usage", "ls", "share", "retry")
 
 
@@ -14,6 +18,7 @@ def load_ipython_extension(shell: Any) -> None:
     """What ``%load_ext naas_server.magics`` calls (https://ipython.readthedocs.io, "IPython extensions")."""
     shell.register_magic_function(storage, "line", "storage")
     shell.set_hook("complete_command", _complete, str_key="%storage")
+    healthchecks.install(shell)
 
 
 def storage(line: str) -> Any:
