@@ -11,7 +11,7 @@ export NPM_CONFIG_UPDATE_NOTIFIER := false
 PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud images tests benchmarks setup.py
 LAB_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path 'labextension/lib/*' 2>/dev/null)
 
-.PHONY: help install install-test up images lint format check test faults soak ui-check screenshots reference clean
+.PHONY: help install install-test up images lint format check test faults conformance soak ui-check screenshots reference clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,9 @@ test: install-test lint ui-check ## everything
 
 faults: install-test ## the whole fault table on both stores, real durations and a 5 GiB file (about an hour)
 	NAAS_FAULTS=full $(BIN)/pytest tests/faults
+
+conformance: $(VENV)/.stamp-python ## the Healthchecks API as documented: on the embedded server, or HEALTHCHECKS_URL=… HEALTHCHECKS_KEY=…
+	$(BIN)/pytest tests/conformance
 
 soak: install-test ## read and write for SOAK_MINUTES (30) over short credentials, on both stores
 	SOAK_MINUTES=$${SOAK_MINUTES:-30} $(BIN)/pytest -s tests/faults/test_soak.py

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from naas_client.addresses import is_loopback
 from naas_client.errors import InvalidInput
 from naas_client.folders import GroupFolder, different_names, kept_names
 from naas_client.section import Section as Section
@@ -55,6 +56,30 @@ class SiteSection(Section):
     contact: str = Field("", description="address people write to", examples=["cloud-support@example.org"])
     policies: list[Link] = Field(default_factory=list, description="terms and privacy, shown at sign-in")
     guides: list[Link] = Field(default_factory=list, description="shown under Help")
+
+
+class MailSection(Section):
+    """The SMTP server that this service sends e-mail through: alerts of the embedded Healthchecks. Without ``host`` it sends none."""
+
+    host: str = Field("", max_length=253, examples=["smtp.example.org"])
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="`tls`: from the first byte (port 465); `none`: in clear, for a relay on this machine or network",
+    )
+    sender: str = Field("", max_length=254, description="address that e-mails come from", examples=["naas@example.org"])
+    user: str = Field("", description="name to sign in with; empty: no sign-in")
+    password_file: Path | None = Field(None, description="file (0600) with its password")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.host and "@" not in self.sender:
+            raise ValueError("sender is missing. Give the address that e-mails come from")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("user and password_file belong together. Set both, or none")
+        if self.user and self.security == "none" and not is_loopback(f"smtp://{self.host}"):
+            raise ValueError("security: none would send the password in clear. Set starttls or tls")
+        return self
 
 
 class GroupSection(Section):
@@ -242,12 +267,6 @@ class HealthchecksSection(Section):
         None, description="people sign in to the server's own pages through the hub; without it they do not"
     )
 
-    @model_validator(mode="after")
-    def _all_or_none(self) -> Self:
-        if not self.url and (self.public_url or self.ping_url or self.admin_key_file):
-            raise ValueError("url is missing. Name the server, or remove the other keys")
-        return self
-
 
 class GatewaySection(Section):
     """The platform's API service."""
@@ -284,6 +303,7 @@ class SharedSettings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     site: SiteSection = Field(default_factory=SiteSection)
+    mail: MailSection = Field(default_factory=MailSection)
     iam: IamSection = Field(default_factory=IamSection)
     groups: dict[str, GroupSection] = Field(default_factory=dict, description="what to tell people about a group")
     capabilities: dict[str, Annotated[list[str], AfterValidator(_some_group)]] = Field(

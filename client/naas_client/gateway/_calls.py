@@ -57,7 +57,7 @@ class Call(Generic[T]):
     params: Mapping[str, str | int] = field(default_factory=dict)
 
 
-def _nothing(_body: object) -> None:
+def nothing(_body: object) -> None:
     return None
 
 
@@ -81,7 +81,7 @@ class Calls:
     gpus = Call("GET", "/gpus", Page[GpuState].model_validate)
     gpus_for_hub = Call("GET", "/hub/gpus", Page[GpuState].model_validate)
     s3_keys = Call("GET", "/s3-keys", OwnS3Keys.model_validate)
-    stop_reasons_seen = Call("POST", "/stop-reasons/seen", _nothing)
+    stop_reasons_seen = Call("POST", "/stop-reasons/seen", nothing)
 
     @staticmethod
     def token(audience: str) -> Call[AccessToken]:
@@ -128,7 +128,7 @@ class Calls:
 
     @staticmethod
     def sign_out(name: str) -> Call[None]:
-        return Call("POST", _user(name, "sign-out"), _nothing)
+        return Call("POST", _user(name, "sign-out"), nothing)
 
     @staticmethod
     def prepare_storage(name: str) -> Call[StoragePlan]:
@@ -136,7 +136,7 @@ class Calls:
 
     @staticmethod
     def add_stop_reason(reason: StopReason) -> Call[None]:
-        return Call("POST", "/hub/stop-reasons", _nothing, json=_document(reason))
+        return Call("POST", "/hub/stop-reasons", nothing, json=_document(reason))
 
     @staticmethod
     def user_stop_reasons(name: str) -> Call[Page[StopReason]]:
@@ -144,7 +144,7 @@ class Calls:
 
     @staticmethod
     def report_gpus(devices: GpuDevices) -> Call[None]:
-        return Call("PUT", "/hub/gpus", _nothing, json=_document(devices))
+        return Call("PUT", "/hub/gpus", nothing, json=_document(devices))
 
     @staticmethod
     def lease_gpus(name: str, wanted: GpuRequest) -> Call[GpuLease]:
@@ -152,7 +152,7 @@ class Calls:
 
     @staticmethod
     def release_gpus(name: str, server: str) -> Call[None]:
-        return Call("DELETE", _user(name, "gpus"), _nothing, params={"server": server})
+        return Call("DELETE", _user(name, "gpus"), nothing, params={"server": server})
 
 
 def headers_for(token: str, request_id: str | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ import httpx
 
 from naas_client.errors import Unavailable, error_from_answer
 from naas_client.gateway._calls import Call, Calls, body_of, headers_for, needs_tls, read_answer, read_event, silent
+from naas_client.gateway.checks import ChecksClient
 from naas_client.models import (
     AccessToken,
     AuditRow,
@@ -54,6 +55,7 @@ class GatewayClient:
         # No proxy from the environment: the gateway is inside, and the token must not go through anybody else.
         transport = httpx.AsyncHTTPTransport(retries=1, verify=needs_tls(base_url))
         self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout, transport=transport, trust_env=False)
+        self.checks = ChecksClient(self._do)
 
     async def __aenter__(self) -> Self:
         return self

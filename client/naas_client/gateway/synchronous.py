@@ -9,6 +9,7 @@ import httpx
 
 from naas_client.errors import Unavailable
 from naas_client.gateway._calls import Call, Calls, headers_for, needs_tls, read_answer, silent
+from naas_client.gateway.checks import SyncChecksClient
 from naas_client.models import (
     AccessToken,
     AuditRow,
@@ -43,6 +44,7 @@ class SyncGatewayClient:
         self._token, self._request_id = token, request_id
         transport = httpx.HTTPTransport(retries=1, verify=needs_tls(base_url))
         self._http = httpx.Client(base_url=base_url, timeout=timeout, transport=transport, trust_env=False)
+        self.checks = SyncChecksClient(self._do)
 
     def __enter__(self) -> Self:
         return self

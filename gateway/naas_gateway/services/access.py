@@ -45,6 +45,12 @@ class Access:
         groups = self._settings.capabilities.get(name)
         return self._open(name, groups, claims)
 
+    def healthchecks(self, claims: Claims) -> Capability:
+        """Whether the person may have checks; closed where the site has no server for them."""
+        if not self._settings.healthchecks.url:
+            return Capability(allowed=False, reason="This site has no Healthchecks server. Ask its operators.")
+        return self.capability("healthchecks", claims)
+
     def s3_keys(self, claims: Claims) -> Capability:
         """Whether the person may have long-lived keys; unlike other capabilities closed until groups are named. Keys open storage,
         so storage has to be open too."""
@@ -64,4 +70,6 @@ class Access:
     def capabilities(self, claims: Claims) -> dict[str, Capability]:
         """All capabilities that the site names."""
         found = {name: self.capability(name, claims) for name in self._settings.capabilities}
+        if self._settings.healthchecks.url or "healthchecks" in found:
+            found["healthchecks"] = self.healthchecks(claims)
         return {**found, "s3-keys": self.s3_keys(claims)} if self._settings.storage.long_lived_keys.groups else found

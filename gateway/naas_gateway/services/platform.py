@@ -11,6 +11,7 @@ from typing import Any
 
 from naas_client.settings import SharedSettings, read_secret
 
+from naas_gateway.clients.healthchecks import Healthchecks, HealthchecksAdmin
 from naas_gateway.clients.hub import Hub
 from naas_gateway.clients.iam import Credentials as ClientCredentials
 from naas_gateway.clients.iam import Iam
@@ -21,6 +22,13 @@ from naas_gateway.db.migrate import migrate
 from naas_gateway.services.access import Access
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.broker import Broker
+from naas_gateway.services.checks.budgets import Budgets
+from naas_gateway.services.checks.changes import Changes
+from naas_gateway.services.checks.looks import Looks
+from naas_gateway.services.checks.own import OwnProjects
+from naas_gateway.services.checks.projects import Projects
+from naas_gateway.services.checks.service import Checks
+from naas_gateway.services.checks.watch import EVERY, CheckWatcher
 from naas_gateway.services.credentials import Credentials
 from naas_gateway.services.departures import Departures
 from naas_gateway.services.duties import forever
@@ -66,7 +74,7 @@ class Platform:
         self.iam = Iam(settings.iam, iam_clients(settings))
         self.hub = Hub(settings.gateway, self.hub_token)
         self.sts = Sts(settings.storage)
-        keys = read_keys(settings.gateway.keys_file)
+        self.keys = keys = read_keys(settings.gateway.keys_file)
         self.database = Database(settings.gateway.database_url)
         self.events = Events(self.database)
         self.audit = Audit(self.database)
@@ -113,7 +121,27 @@ class Platform:
             self.gpus,
             self.owner,
         )
-        self.health = HealthCheck(self.database, self.iam, self.sts, self.hub, self.broker, self.provisioner)
+        self.healthchecks = Healthchecks(settings.healthchecks) if settings.healthchecks.url else None
+        self.checks: Checks | None = None
+        self.check_watcher: CheckWatcher | None = None
+        if self.healthchecks is not None:
+            self.checks, self.check_watcher = self._checks(self.healthchecks)
+        self.health = HealthCheck(
+            self.database, self.iam, self.sts, self.hub, self.broker, self.provisioner, self.healthchecks
+        )
+
+    def _checks(self, server: Healthchecks) -> tuple[Checks, CheckWatcher]:
+        settings, own = self.settings.healthchecks, None
+        if settings.admin_key_file is not None:
+            admin_key = read_secret(settings.admin_key_file, "healthchecks.admin_key_file")
+            admin = HealthchecksAdmin(settings, server.service, admin_key)
+            own = OwnProjects(self.database, self.keys, admin, self.owner)
+        budgets = Budgets(self.database, settings.requests_per_minute)
+        projects = Projects(settings, self.database, self.keys, self.access, server, budgets, own)
+        looks = Looks(settings, server, projects, budgets)
+        changes = Changes(settings, self.database, self.events, server, projects, looks)
+        watcher = CheckWatcher(self.database, self.keys, self.events, self.access, looks, self.owner)
+        return Checks(projects, looks, changes), watcher
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -132,6 +160,8 @@ class Platform:
             await self.broker.drain()
             for outside in (self.iam.service, self.sts, self.hub.service):
                 await outside.close()
+            if self.healthchecks is not None:
+                await self.healthchecks.service.close()
             await self.database.close()
 
     def _recurring(self) -> list[Coroutine[Any, Any, None]]:
@@ -141,6 +171,7 @@ class Platform:
             forever(self.broker.revoke, REVOKE_EVERY, self.broker.wake_revoking),
             forever(self.watcher.tick, self.watcher.every / 3),
             forever(self.s3_keys.tick, self.s3_keys.every / 3),
+            *([forever(self.check_watcher.tick, EVERY / 3)] if self.check_watcher else []),
             forever(follow, LOOK),
             forever(self.events.forget_old, CLEAN_EVERY),
             forever(self.reasons.forget_old, CLEAN_EVERY),

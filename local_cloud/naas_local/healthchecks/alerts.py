@@ -12,6 +12,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from naas_local.healthchecks import rows
+from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
 from naas_local.healthchecks.clock import FAR, Alarm, Clock
 from naas_local.healthchecks.database import Database
@@ -24,6 +25,8 @@ PAUSES = (5, 30, 120, 600)
 """Seconds before an alert that could not be sent is tried again; after the last it is given up."""
 MOST_AT_ONCE = 20
 """Alerts being sent."""
+PER_MINUTE = 10
+"""Alerts of one channel; more wait, so that a check that goes up and down all the time floods nobody."""
 
 _OPEN = """
 SELECT min(n.id) AS id, n.channel_id, n.attempts, n.next_try, c.kind, c.value, f.new_status, f.created, f.reason,
@@ -53,6 +56,7 @@ class Alerts:
         self._wake = asyncio.Event()
         self._alarm = Alarm(self._wake.set)
         self._next = 0
+        self._allowance = Allowance(PER_MINUTE)
         self._sending: dict[int, asyncio.Task[None]] = {}
         self._told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -101,9 +105,17 @@ class Alerts:
             _mark_down(db, Check.of(row))
         first: int | None = db.execute("SELECT min(alert_after) FROM checks").fetchone()[0]
         waiting = [self._waiting(row) for row in db.execute(_OPEN) if row["channel_id"] not in self._sending]
-        ready = [one for one in waiting if one.next_try <= now][: MOST_AT_ONCE - len(self._sending)]
-        later = [one.next_try for one in waiting if one.next_try > now]
-        return len(late), min([first or FAR, *later]), ready
+        later: list[int] = [first or FAR]
+        ready: list[_Waiting] = []
+        for one in waiting:
+            if one.next_try > now:
+                later.append(one.next_try)
+            elif len(self._sending) + len(ready) < MOST_AT_ONCE:  # whoever ends sending rings again
+                if self._allowance.take(str(one.channel_id)):
+                    ready.append(one)
+                else:
+                    later.append(now + 60 * SECOND // PER_MINUTE)
+        return len(late), min(later), ready
 
     def _waiting(self, row: sqlite3.Row) -> _Waiting:
         alert = Alert(
@@ -155,6 +167,7 @@ def _mark_down(db: sqlite3.Connection, check: Check) -> None:
     """The change happened when it was due, not when it was seen."""
     assert check.alert_after is not None  # noqa: S101 - the query asks for it
     old, due = check.status, check.alert_after
-    check.status, check.alert_after = "down", None
+    check.status = "down"
+    check.reckon()
     rows.save_ping_state(db, check)
     rows.flip(db, check, old, due, "timeout")

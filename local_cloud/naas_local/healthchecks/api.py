@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -12,11 +13,11 @@ from aiohttp import web
 
 from naas_local.healthchecks import badges, history, rows, schedules, spec
 from naas_local.healthchecks.alerts import Alerts
+from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
 from naas_local.healthchecks.keys import Keys
-from naas_local.healthchecks.pings import Allowance
 from naas_local.healthchecks.rows import Project
 from naas_local.healthchecks.settings import STATUS, HealthchecksConfig
 from naas_local.healthchecks.spec import BadRequest, Spec
@@ -30,11 +31,11 @@ _UNIQUE = "{unique:[0-9a-f]{40}}"
 
 
 class Answer(Exception):
-    """Ends a request with an error. Parameters: HTTP's ``status``; ``text``, what is wrong."""
+    """Ends a request with an error. Parameters: HTTP's ``status``; ``text``, what is wrong; ``pause``, seconds before another try."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, pause: int = 0) -> None:
         super().__init__(text)
-        self.status, self.text = status, text
+        self.status, self.text, self.pause = status, text, pause
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Api:
             except BadRequest as error:
                 return refusal(400, str(error))
             except Answer as error:
-                return refusal(error.status, error.text)
+                return refusal(error.status, error.text, error.pause)
 
         return handle
 
@@ -103,7 +104,7 @@ class Api:
         if found is None:
             raise Answer(401, "wrong api key")
         if not self._allowance.take(kept.hex()):
-            raise Answer(429, "rate limited")
+            raise Answer(429, "rate limited", self._allowance.pause)
         return Caller(found[0], found[1] == "api_key_readonly", body)
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -129,7 +130,7 @@ class Api:
         return answer(await self._database.read(lambda db: self._document(db, caller, self._find(db, http, caller))))
 
     async def _create(self, _: web.Request, caller: Caller) -> web.Response:
-        wanted = spec.read(caller.body)
+        wanted = await asyncio.to_thread(spec.read, caller.body)  # a schedule can take a while
 
         def work(db: sqlite3.Connection) -> tuple[Check, bool, dict[str, Any]]:
             check = _like(db, caller.project, wanted)
@@ -148,7 +149,7 @@ class Api:
     async def _update(self, http: web.Request, caller: Caller) -> web.Response:
         # A uuid that is not theirs is refused before anything is said about the rest of the request.
         await self._database.read(lambda db: self._find(db, http, caller))
-        wanted = spec.read(caller.body)
+        wanted = await asyncio.to_thread(spec.read, caller.body)
         return await self._change(http, caller, lambda db, check: _apply(db, caller.project, check, wanted))
 
     async def _delete(self, http: web.Request, caller: Caller) -> web.Response:
@@ -261,9 +262,12 @@ def answer(document: dict[str, Any], status: int = 200) -> web.Response:
     return web.json_response(document, status=status, headers={"Access-Control-Allow-Origin": "*"})
 
 
-def refusal(status: int, text: str) -> web.Response:
+def refusal(status: int, text: str, pause: int = 0) -> web.Response:
     """An error in the shape of Healthchecks."""
-    return answer({"error": text}, status)
+    response = answer({"error": text}, status)
+    if pause:
+        response.headers["Retry-After"] = str(pause)
+    return response
 
 
 def _like(db: sqlite3.Connection, project: Project, wanted: Spec) -> Check | None:

@@ -55,7 +55,10 @@ class Check:
     last_start: int | None = None
     last_start_rid: str | None = None
     last_duration: int | None = None
+    next_ping: int | None = None
+    """When the next ping is expected, after which grace begins; None while nothing is expected."""
     alert_after: int | None = None
+    """When the check is down unless something comes; None for a check that cannot be late."""
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Check:
@@ -80,17 +83,13 @@ class Check:
         """What people call it."""
         return self.name or self.code
 
-    def expected(self, *, with_start: bool = False) -> int | None:
-        """When the next ping is expected, after which grace begins; None for a check that nothing is expected of.
+    def reckon(self) -> None:
+        """Say anew when the next ping is expected and when the check is late; a job that has started may run for its grace."""
+        self.next_ping = self._expected() if self.status == "up" else None
+        waits = [moment for moment in (self.next_ping, self.last_start) if moment is not None and self.status != "down"]
+        self.alert_after = min(waits) + self.grace * SECOND if waits else None
 
-        Parameters: ``with_start``, whether a job that has started and not ended counts as well.
-        """
-        found = self._next_ping() if self.status == "up" else None
-        if with_start and self.last_start is not None and self.status != "down":
-            found = self.last_start if found is None else min(found, self.last_start)
-        return found
-
-    def _next_ping(self) -> int | None:
+    def _expected(self) -> int | None:
         if self.last_ping is None:
             return None
         if self.kind == "simple":
@@ -98,17 +97,11 @@ class Check:
         run = schedules.next_run(self.schedule, self.tz, as_datetime(self.last_ping))
         return None if run is None else as_moment(run)
 
-    def reckon(self) -> None:
-        """Say anew after which time the check is down."""
-        expected = self.expected(with_start=True)
-        self.alert_after = None if expected is None else expected + self.grace * SECOND
-
     def state(self, now: int) -> str:
         """The status as people see it: new, up, grace, down or paused."""
         if self.alert_after is not None and now >= self.alert_after:
             return "down"
-        expected = self.expected()
-        return "grace" if expected is not None and now >= expected else self.status
+        return "grace" if self.next_ping is not None and now >= self.next_ping else self.status
 
     def take(self, action: str, rid: str | None, now: int) -> str | None:
         """A ping has come: success, fail, start, log or ign (only logged). Returns the status that it was in, if that changes."""
@@ -136,11 +129,13 @@ class Check:
 
     def pause(self) -> None:
         """Nothing is expected until the next ping, or with ``manual_resume`` until somebody says so."""
-        self.status, self.last_start, self.alert_after = "paused", None, None
+        self.status, self.last_start = "paused", None
+        self.reckon()
 
     def resume(self) -> None:
         """As if it had just been made."""
-        self.status, self.last_start, self.last_ping, self.alert_after = "new", None, None, None
+        self.status, self.last_start, self.last_ping = "new", None, None
+        self.reckon()
 
     def document(self, base: str, now: int, channels: list[str] | None) -> dict[str, Any]:
         """The check in the management API. Parameters: ``channels``, codes of those it alerts, or None for who may only read."""
@@ -154,7 +149,7 @@ class Check:
             "status": self.state(now),
             "started": self.last_start is not None,
             "last_ping": whole_seconds(self.last_ping),
-            "next_ping": whole_seconds(self.expected()),
+            "next_ping": whole_seconds(self.next_ping),
             "manual_resume": self.manual_resume,
             "methods": self.methods,
             "subject": self.success_kw if self.filter_subject else "",

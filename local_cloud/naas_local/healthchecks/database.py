@@ -25,8 +25,8 @@ BUSY = 5.0
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (
-    id INTEGER PRIMARY KEY, owner TEXT NOT NULL UNIQUE, name TEXT NOT NULL, created INTEGER NOT NULL,
-    badge_key TEXT NOT NULL UNIQUE, api_key BLOB UNIQUE, api_key_readonly BLOB UNIQUE, ping_key BLOB UNIQUE
+    id INTEGER PRIMARY KEY, owner TEXT NOT NULL UNIQUE, name TEXT NOT NULL, email TEXT NOT NULL,
+    created INTEGER NOT NULL, badge_key TEXT NOT NULL UNIQUE, api_key BLOB UNIQUE, api_key_readonly BLOB UNIQUE, ping_key BLOB UNIQUE
 ) STRICT;
 CREATE TABLE IF NOT EXISTS checks (
     id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, project_id INTEGER NOT NULL REFERENCES projects ON DELETE CASCADE,
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS checks (
     tz TEXT NOT NULL, manual_resume INTEGER NOT NULL, methods TEXT NOT NULL, start_kw TEXT NOT NULL, success_kw TEXT NOT NULL,
     failure_kw TEXT NOT NULL, filter_subject INTEGER NOT NULL, filter_body INTEGER NOT NULL, filter_http_body INTEGER NOT NULL,
     filter_default_fail INTEGER NOT NULL, status TEXT NOT NULL, n_pings INTEGER NOT NULL, last_ping INTEGER, last_start INTEGER,
-    last_start_rid TEXT, last_duration INTEGER, alert_after INTEGER
+    last_start_rid TEXT, last_duration INTEGER, next_ping INTEGER, alert_after INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS checks_of_project ON checks (project_id, slug);
 CREATE INDEX IF NOT EXISTS checks_due ON checks (alert_after) WHERE alert_after IS NOT NULL;

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 
 from aiohttp import web
 
 from naas_local.healthchecks import rows
 from naas_local.healthchecks.alerts import Alerts
+from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
@@ -39,7 +39,7 @@ class Pings:
         try:
             created = await self._take(http)
         except Refused as error:
-            return _answer(error.status, error.text)
+            return _answer(error.status, error.text, error.pause)
         return _answer(201, "Created") if created else _answer(200, "OK")
 
     async def _take(self, http: web.Request) -> bool:
@@ -68,14 +68,14 @@ class Pings:
         if check is None:
             check = self._create(db, ping)
         if not self._allowance.take(check.code):
-            raise Refused(429, "rate limited")
+            raise Refused(429, "rate limited", self._allowance.pause)
         now = self._clock.now()
         action = _action(check, ping)
         old = check.take(action, ping.rid, now)
         rows.save_ping_state(db, check)
         _log(db, check, ping, action, now)
         if check.n_pings % PRUNE_EVERY == 0:
-            rows.prune(db, check, self._config.ping_log)
+            rows.prune(db, check, self._config.ping_log, now)
         if old is not None:
             rows.flip(db, check, old, now, "fail" if action == "fail" else "")
         return created, check, old is not None
@@ -156,24 +156,8 @@ async def _body(http: web.Request) -> bytes:
     return bytes(kept)
 
 
-def _answer(status: int, text: str) -> web.Response:
-    headers = {"Ping-Body-Limit": str(BODY_LIMIT), "Access-Control-Allow-Origin": "*"}
+def _answer(status: int, text: str, pause: int = 0) -> web.Response:
+    headers = {"Ping-Body-Limit": str(BODY_LIMIT), "Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
+    if pause:
+        headers["Retry-After"] = str(pause)
     return web.Response(status=status, text=text, headers=headers)
-
-
-class Allowance:
-    """How often each one may come: so many a minute, all of them at once if it likes. Parameters: ``per_minute``; 0 is no limit."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._most = per_minute
-        self._left: dict[str, tuple[float, float]] = {}
-
-    def take(self, who: str) -> bool:
-        """Whether one more is allowed now; it then counts."""
-        if not self._most:
-            return True
-        now = time.monotonic()
-        left, at = self._left.get(who, (self._most, now))
-        left = min(self._most, left + (now - at) * self._most / 60)
-        self._left[who] = (left - 1 if left >= 1 else left, now)
-        return left >= 1

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 
 from naas_local.healthchecks.checks import COLUMNS, Check
 from naas_local.healthchecks.keys import KINDS
+from naas_local.healthchecks.times import SECOND
 
 _INSERT = f"INSERT INTO checks ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own columns
 _UPDATE = f"UPDATE checks SET {', '.join(f'{column} = ?' for column in COLUMNS)} WHERE id = ?"  # noqa: S608 - our own columns
 LAB = "lab"
 """Kind of the channel whose alerts wait in the database until the gateway fetches them (`admin`)."""
+FLIPS_KEPT = 400 * 86400 * SECOND
+"""Microseconds."""
+MOST_OPEN = 100
+"""Alerts that wait for one channel; a check that goes up and down all the time is told of no more often than it can be."""
 _SILENT = {("new", "up"), ("paused", "up")}
 """Changes that nobody is told of: a check that reports for the first time is no news."""
 
@@ -94,6 +99,24 @@ def add_channel(db: sqlite3.Connection, project_id: int, kind: str, name: str, v
     return code
 
 
+def add_mail_channels(db: sqlite3.Connection) -> None:
+    """Give each project whose person has an e-mail address a channel to it, once; it joins the checks that alert in Lab.
+
+    Done where e-mail can be sent, so that nobody is offered a channel that leads nowhere.
+    """
+    lacking = (
+        "SELECT id, email FROM projects p WHERE email <> '' AND NOT EXISTS "
+        "(SELECT 1 FROM channels c WHERE c.project_id = p.id AND c.kind = 'email')"
+    )
+    for project_id, email in db.execute(lacking).fetchall():
+        code = add_channel(db, project_id, "email", email, email)
+        db.execute(
+            "INSERT INTO channels_of_checks SELECT o.check_id, m.id FROM channels_of_checks o JOIN channels c ON c.id = o.channel_id "
+            "JOIN channels m ON m.code = ? WHERE c.project_id = ? AND c.kind = ?",
+            (code, project_id, LAB),
+        )
+
+
 def flip(db: sqlite3.Connection, check: Check, old: str, at: int, reason: str, *, tell: bool = True) -> None:
     """Keep a change of status, and with it, in the same transaction, who has to be told."""
     flip_id = db.execute(
@@ -104,8 +127,9 @@ def flip(db: sqlite3.Connection, check: Check, old: str, at: int, reason: str, *
         db.execute(
             "INSERT INTO notifications (flip_id, channel_id, next_try) "
             "SELECT ?, c.id, CASE c.kind WHEN ? THEN NULL ELSE 0 END "  # what is fetched waits for nobody
-            "FROM channels_of_checks o JOIN channels c ON c.id = o.channel_id WHERE o.check_id = ?",
-            (flip_id, LAB, check.id),
+            "FROM channels_of_checks o JOIN channels c ON c.id = o.channel_id WHERE o.check_id = ? AND "
+            "(SELECT count(*) FROM notifications n WHERE n.channel_id = c.id AND n.next_try IS NOT NULL) < ?",
+            (flip_id, LAB, check.id, MOST_OPEN),
         )
 
 
@@ -113,10 +137,10 @@ def save_ping_state(db: sqlite3.Connection, check: Check) -> None:
     """Write what a ping changes, and no more."""
     db.execute(
         "UPDATE checks SET status = ?, n_pings = ?, last_ping = ?, last_start = ?, last_start_rid = ?, last_duration = ?, "
-        "alert_after = ? WHERE id = ?",
+        "next_ping = ?, alert_after = ? WHERE id = ?",
         (
             *(check.status, check.n_pings, check.last_ping, check.last_start, check.last_start_rid),
-            *(check.last_duration, check.alert_after, check.id),
+            *(check.last_duration, check.next_ping, check.alert_after, check.id),
         ),
     )
 
@@ -127,9 +151,10 @@ def count_checks(db: sqlite3.Connection, project: Project) -> int:
     return count
 
 
-def prune(db: sqlite3.Connection, check: Check, kept: int) -> None:
-    """Forget all but the newest pings of a check."""
+def prune(db: sqlite3.Connection, check: Check, kept: int, now: int) -> None:
+    """Forget all but the newest pings of a check, and changes of status that nobody asks for any more."""
     db.execute("DELETE FROM pings WHERE check_id = ? AND n <= ?", (check.id, check.n_pings - kept))
+    db.execute("DELETE FROM flips WHERE check_id = ? AND created < ?", (check.id, now - FLIPS_KEPT))
 
 
 def channels_of_check(db: sqlite3.Connection, check: Check) -> list[str]:

@@ -12,11 +12,11 @@ _EXIT = re.compile(r"[0-9]{1,20}")
 
 
 class Refused(Exception):
-    """A ping that is not kept. Parameters: HTTP's ``status``, and a ``text`` for the caller."""
+    """A ping that is not kept. Parameters: HTTP's ``status``; ``text``, for the caller; ``pause``, seconds until it may come again."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, pause: int = 0) -> None:
         super().__init__(text)
-        self.status, self.text = status, text
+        self.status, self.text, self.pause = status, text, pause
 
 
 @dataclass(frozen=True)
