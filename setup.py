@@ -121,6 +121,8 @@ setup(
             "token = naas_client.laptop.commands:token",
             "s3-credentials = naas_client.laptop.commands:s3_credentials",
             "keys = naas_client.laptop.keys:keys",
+            "checks = naas_client.checks.commands:checks",
+            "ping = naas_client.checks.ping_command:ping",
             "mount = naas_storage.laptop.commands:mount",
             "unmount = naas_storage.laptop.commands:unmount",
             "backup = naas_storage.backup.commands:backup",

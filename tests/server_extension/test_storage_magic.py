@@ -14,8 +14,9 @@ import httpx
 import pytest
 from kernels import LIMIT, Kernel, kernel
 from lab_server import Desk, drive_store
+from naas_client.durations import seconds
 from naas_client.models import Upload, Usage
-from naas_server.magics.paths import place, seconds
+from naas_server.magics.paths import place
 from panel_stand_ins import AgentSocket, status
 
 pytestmark = pytest.mark.server

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from naas_server.magics import healthchecks
+
 COMMANDS = ("status", "usage", "ls", "share", "retry")
 
 
@@ -20,6 +22,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.set_hook("complete_command", _words("list", "image"), str_key="%cvmfs")
     registries = _words("registries", "list", "tags", "login", "logout", "push", "pull")
     shell.set_hook("complete_command", registries, str_key="%image")
+    healthchecks.install(shell)
 
 
 def storage(line: str) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from naas_client.durations import seconds
 from naas_client.errors import InvalidInput, NotFound
 from naas_client.models import StorageStatus
 from naas_storage import connect
@@ -15,7 +16,7 @@ from naas_storage.buckets import Buckets
 from naas_storage.client import AgentClient
 
 from naas_server.magics.parser import Parser
-from naas_server.magics.paths import place, seconds
+from naas_server.magics.paths import place
 from naas_server.magics.views import BucketsView, LinkView, ListingView, StatusView, UsageView
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ def _list(path: str) -> BucketsView | ListingView:
 
 def _share(path: str, expires: str) -> LinkView:
     bucket, key = place(path)
-    life = seconds(expires) if expires else None
+    life = seconds(expires, "a life of a link") if expires else None
     if not key or key.endswith("/"):
         raise InvalidInput(
             "A link opens one file, not a folder. Name it as BUCKET/KEY, or by its path below cloud-storage."
