@@ -18,7 +18,7 @@ help: ## this list
 
 install: $(VENV)/.stamp-system $(VENV)/.stamp-python $(VENV)/.stamp-node $(VENV)/.stamp-lab ## everything `naas up` needs; does nothing twice
 
-install-test: install $(VENV)/.stamp-test ## also what the tests need (Chromium, Ceph, debootstrap)
+install-test: install $(VENV)/.stamp-test ## also what the tests need (Chromium, Ceph, debootstrap, docker-registry)
 
 up: install ## start the service; Ctrl-C stops it
 	@$(BIN)/naas up
@@ -56,6 +56,7 @@ $(VENV)/.stamp-lab: yarn.lock package.json tools/link-labextension.sh server_ext
 $(VENV)/.stamp-test: tools/system-packages.sh | $(VENV)/.stamp-python
 	@tools/system-packages.sh chromium fonts-inter radosgw ceph-mon ceph-osd ceph-common faketime \
 	  debootstrap docker-compose iproute2 $$(command -v dockerd >/dev/null || echo docker.io) $${CI:+postgresql}
+	@tools/system-packages.sh --no-service docker-registry
 	@touch $@
 
 lint: ## style of Python and TypeScript

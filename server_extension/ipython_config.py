@@ -1,4 +1,4 @@
-"""Loads ``%storage`` in every kernel of a server of the platform; installed as ``etc/ipython/ipython_config.py`` of its Python."""
+"""Loads our magics in every kernel of a server of the platform; installed as ``etc/ipython/ipython_config.py`` of its Python."""
 
 import os
 

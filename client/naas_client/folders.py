@@ -64,7 +64,8 @@ def _group(name: str) -> str:
     return name
 
 
-def _host_path(path: Path) -> Path:
+def host_path(path: Path) -> Path:
+    """A path of the host. Raises ValueError unless it is absolute and plain."""
     if not path.is_absolute() or ".." in path.parts or path == Path("/") or not str(path).isprintable():
         raise ValueError("give the absolute path of a folder of the host, without `..`, for example `/srv/naas/shared`")
     return path
@@ -116,7 +117,7 @@ class HostFolder(Section):
     name: Annotated[FolderName, AfterValidator(_home_name)] = Field(
         description="the folder is `~/<name>`", examples=["shared", "private"]
     )
-    path: Annotated[Path, AfterValidator(_host_path)] = Field(
+    path: Annotated[Path, AfterValidator(host_path)] = Field(
         description="an existing folder of the host where servers run", examples=["/srv/naas/shared"]
     )
     kind: Literal["shared", "private"] = Field(

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from naas_client.addresses import is_loopback
 from naas_client.collaborations import Collaborations
 from naas_client.errors import InvalidInput
 from naas_client.folders import GroupFolder, different_names, kept_names
+from naas_client.registries import Registries
 from naas_client.section import Section as Section
 from naas_client.sign_in import SignInSection
 
@@ -56,6 +58,30 @@ class SiteSection(Section):
     contact: str = Field("", description="address people write to", examples=["cloud-support@example.org"])
     policies: list[Link] = Field(default_factory=list, description="terms and privacy, shown at sign-in")
     guides: list[Link] = Field(default_factory=list, description="shown under Help")
+
+
+class MailSection(Section):
+    """The SMTP server that this service sends e-mail through: alerts of the embedded Healthchecks. Without ``host`` it sends none."""
+
+    host: str = Field("", max_length=253, examples=["smtp.example.org"])
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="`tls`: from the first byte (port 465); `none`: in clear, for a relay on this machine or network",
+    )
+    sender: str = Field("", max_length=254, description="address that e-mails come from", examples=["naas@example.org"])
+    user: str = Field("", description="name to sign in with; empty: no sign-in")
+    password_file: Path | None = Field(None, description="file (0600) with its password")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.host and "@" not in self.sender:
+            raise ValueError("sender is missing. Give the address that e-mails come from")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("user and password_file belong together. Set both, or none")
+        if self.user and self.security == "none" and not is_loopback(f"smtp://{self.host}"):
+            raise ValueError("security: none would send the password in clear. Set starttls or tls")
+        return self
 
 
 class GroupSection(Section):
@@ -243,12 +269,6 @@ class HealthchecksSection(Section):
         None, description="people sign in to the server's own pages through the hub; without it they do not"
     )
 
-    @model_validator(mode="after")
-    def _all_or_none(self) -> Self:
-        if not self.url and (self.public_url or self.ping_url or self.admin_key_file):
-            raise ValueError("url is missing. Name the server, or remove the other keys")
-        return self
-
 
 class GatewaySection(Section):
     """The platform's API service."""
@@ -285,6 +305,7 @@ class SharedSettings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     site: SiteSection = Field(default_factory=SiteSection)
+    mail: MailSection = Field(default_factory=MailSection)
     iam: IamSection = Field(default_factory=IamSection)
     groups: dict[str, GroupSection] = Field(default_factory=dict, description="what to tell people about a group")
     capabilities: dict[str, Annotated[list[str], AfterValidator(_some_group)]] = Field(
@@ -299,6 +320,11 @@ class SharedSettings(BaseModel):
     storage: StorageSection = Field(default_factory=StorageSection)
     healthchecks: HealthchecksSection = Field(default_factory=HealthchecksSection)
     gateway: GatewaySection = Field(default_factory=GatewaySection)
+    registries: Registries = Field(
+        default_factory=list,
+        max_length=20,
+        description="registries of container images, whose proxy caches and projects people use",
+    )
 
     @model_validator(mode="after")
     def _sign_in_has_an_origin_of_its_own(self) -> Self:

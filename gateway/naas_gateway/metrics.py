@@ -19,3 +19,12 @@ CIRCUIT_OPEN = Gauge("naas_gateway_circuit_open", "1 while calls to a service ar
 EVENT_STREAMS = Gauge("naas_gateway_event_streams", "Open event streams")
 WATCH_SECONDS = Histogram("naas_gateway_watch_seconds", "Time of one pass over the people with a running server")
 STOPS = Counter("naas_gateway_access_stops", "Servers stopped because access was lost, by result", ["result"])
+CHECK_REQUESTS = Counter(
+    "naas_gateway_healthchecks_requests",
+    "Requests to the Healthchecks server, by result: ok, refused, wrong-key, limited (by the server), failed; held-back: not sent, to "
+    "keep within the limit",
+    ["result"],
+)
+CHECK_LOOKS = Counter(
+    "naas_gateway_healthchecks_looks", "Looks at checks, by where the answer came from: kept, server, stale", ["source"]
+)

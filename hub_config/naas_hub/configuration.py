@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from naas_client import sign_in
+from naas_client.registries import RegistrySection, pulled_name
 from naas_client.sign_in import SignInSection
 
-from naas_hub import CONFIG_VARIABLE
+from naas_hub import CONFIG_VARIABLE, images
 from naas_hub.pages import TEMPLATE_PATHS, reasons_from_gateway, template_vars
 from naas_hub.request_ids import RequestIds
 from naas_hub.roles import CUSTOM_SCOPES, SERVICE, USE, roles
@@ -78,6 +79,9 @@ def _pages(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
     c.JupyterHub.template_paths = [*(str(path) for path in hub.template_paths), *TEMPLATE_PATHS]
     reasons = reasons_from_gateway(settings.gateway.url, secrets["gateway.hub_token_file"])
     c.JupyterHub.template_vars = template_vars(settings, reasons)
+    c.JupyterHub.extra_handlers = images.handlers(
+        settings.gateway.url, secrets["gateway.hub_token_file"], settings.profiles
+    )
     if site.logo:
         c.JupyterHub.logo_file = str(site.logo)
     # Lax, not Strict: the way back from IAM is a link from another site, and it needs the cookie of the sign-in
@@ -163,6 +167,9 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     ours.first_uid = hub.first_uid
     ours.examples_dir = str(hub.examples_dir or "")
     ours.host_folders = hub.host_folders
+    ours.registries = settings.registries
+    ours.cvmfs_path = str(hub.cvmfs.path)
+    ours.cvmfs_notes = hub.cvmfs.repositories
     ours.group_folders = settings.storage.folders
     ours.collaborations = settings.collaborations
     ours.access_age = settings.iam.auth_refresh_age
@@ -176,12 +183,12 @@ def _spawner(c: Any, settings: SiteSettings) -> None:
     ours.join_url = f"{settings.iam.issuer}/"
     ours.contact = settings.site.contact
     if hub.spawner == "docker":
-        _containers(c.NaasDockerSpawner, hub.docker)
+        _containers(c.NaasDockerSpawner, hub.docker, settings.registries)
 
 
-def _containers(ours: Any, docker: DockerSection) -> None:
+def _containers(ours: Any, docker: DockerSection, registries: list[RegistrySection]) -> None:
     ours.image = docker.image
-    ours.agent_image = docker.agent_image
+    ours.agent_image = pulled_name(docker.agent_image, registries)
     ours.prefix = docker.prefix
     ours.network_name = docker.network
     ours.agent_memory = docker.agent_memory
@@ -204,6 +211,7 @@ def begin_downloads(settings: SiteSettings) -> None:
     from naas_spawner.docker.images import pull_all
 
     named = {image.image for profile in settings.profiles for image in profile.images if image.image}
-    task = loop.create_task(pull_all({*named, settings.hub.docker.image, settings.hub.docker.agent_image}))
+    wanted = {*named, settings.hub.docker.image, settings.hub.docker.agent_image}
+    task = loop.create_task(pull_all(wanted, settings.registries))
     _downloads.add(task)
     task.add_done_callback(_downloads.discard)

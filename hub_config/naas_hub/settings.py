@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from naas_client.cvmfs import MOUNT_DIR, RepositoryName
 from naas_client.errors import InvalidInput
-from naas_client.folders import HostFolders
+from naas_client.folders import HostFolders, host_path
 from naas_client.settings import HttpAddress, Section, SharedSettings, load, read_secret
 from naas_client.sizes import Size
 from naas_spawner.gpus import GpuSources
@@ -59,6 +60,20 @@ class DockerSection(Section):
         ge=2**20,
         description="largest size of /tmp in a server; it counts as memory and is never more than a quarter of it",
         examples=["1G"],
+    )
+
+
+class CvmfsSection(Section):
+    """Software from CVMFS on the machine where servers run."""
+
+    path: Annotated[Path, AfterValidator(host_path)] = Field(
+        MOUNT_DIR,
+        description="folder of the machine in which repositories are mounted; containers have it at `/cvmfs`, read-only",
+    )
+    repositories: dict[RepositoryName, Annotated[str, Field(max_length=80)]] = Field(
+        default_factory=dict,
+        description="repository → what is in it, for the spawn page. If any is named, profiles can only offer these",
+        examples=[{"sft.cern.ch": "LCG releases: ROOT, Geant4, Python"}],
     )
 
 
@@ -113,6 +128,7 @@ class HubSection(Section):
     host_folders: HostFolders = Field(
         default_factory=list, max_length=100, description="folders of the machine that people find in their homes"
     )
+    cvmfs: CvmfsSection = Field(default_factory=CvmfsSection, description="software from CVMFS")
     drain_seconds: float = Field(
         60, ge=0, description="seconds that the stop of a server waits for files on their way to the store"
     )
@@ -168,6 +184,17 @@ class SiteSettings(SharedSettings):
             if not opens(profile.groups, [shared.group]):
                 raise ValueError(
                     f"collaborations: the profile {shared.profile} is not open to {shared.group}. Add the group there, or name another"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _repositories_exist(self) -> Self:
+        known = self.hub.cvmfs.repositories
+        for profile in self.profiles if known else []:
+            if strange := next((name for name in profile.cvmfs if name not in known), None):
+                raise ValueError(
+                    f"the profile {profile.slug} offers {strange!r}, and `hub.cvmfs.repositories` has only: {', '.join(known)}. "
+                    "Add it there, or name another"
                 )
         return self
 

@@ -223,7 +223,12 @@ class Product:
         )
 
     def _healthchecks(self) -> PartSpec:
-        return healthchecks.prepare(self.data.part("healthchecks"), self.ports["healthchecks"], host=self.inner_host)
+        return healthchecks.prepare(
+            self.data.part("healthchecks"),
+            self.ports["healthchecks"],
+            host=self.inner_host,
+            mail=self.shared.mail.model_dump(mode="json"),
+        )
 
     @functools.cached_property
     def _ceph(self) -> tuple[ceph.CephConfig, list[PartSpec]]:

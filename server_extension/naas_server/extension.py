@@ -84,7 +84,7 @@ class NaasServer(ExtensionApp):
                     {"storage": storage, "gateway": self.gateway, "streams": self.streams},
                 ),
                 *(
-                    (f"{API}/{path}", PassThroughHandler, {"gateway": self.gateway, "route": route})
+                    (f"{API}/({path})", PassThroughHandler, {"gateway": self.gateway, "route": route})
                     for path, route in ROUTES.items()
                 ),
                 (f"{API}/storage/(retry|reconnect)", StorageActionHandler, {"storage": storage}),

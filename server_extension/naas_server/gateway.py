@@ -11,8 +11,8 @@ import httpx
 from naas_client.errors import NotSignedIn, Unavailable, error_from_answer
 from naas_client.logs import REQUEST_ID_HEADER
 
-LONGEST_ANSWER = 2**20
-"""Bytes; the largest list the panel asks for is far smaller."""
+LONGEST_ANSWER = 4 * 2**20
+"""Bytes; the largest list the panel asks for, checks with long descriptions, is smaller."""
 
 TIMEOUT = httpx.Timeout(20, connect=5)
 """Seconds; the gateway's own outside calls end before."""
@@ -25,13 +25,18 @@ STREAM_SILENCE = 60.0
 class Route:
     """One of the gateway's addresses that the browser may use through us, and how.
 
-    Parameters: ``path``, may end in one group of a regular expression, for the name of one thing.
+    Parameters: ``path``, a regular expression; what it matches is the path at the gateway.
     """
 
     path: str
     methods: frozenset[str]
     parameters: frozenset[str] = field(default_factory=frozenset)
 
+
+_LIST = frozenset({"limit", "cursor"})
+_CHECKS = frozenset({"tag", "search", "state"}) | _LIST
+_PROJECT = "healthchecks/projects/[1-9][0-9]{0,9}"
+_CHECK = f"{_PROJECT}/checks/[0-9a-f-]{{36,40}}"
 
 ROUTES = {
     route.path: route
@@ -40,8 +45,23 @@ ROUTES = {
         Route("health", frozenset({"GET"})),
         Route("tokens", frozenset({"POST"})),
         Route("s3-keys", frozenset({"GET", "POST"})),
-        Route("s3-keys/([1-9][0-9]{0,9})", frozenset({"DELETE"})),
-        Route("stop-reasons", frozenset({"GET"}), frozenset({"limit", "cursor"})),
+        Route("s3-keys/[1-9][0-9]{0,9}", frozenset({"DELETE"})),
+        Route("registry-logins", frozenset({"GET"})),
+        Route("registry-logins/[a-z0-9.:-]{1,260}", frozenset({"PUT", "DELETE"})),
+        Route("images", frozenset({"GET"}), frozenset({"search", "registry", "project", "limit", "cursor"})),
+        Route("images/tags", frozenset({"GET"}), frozenset({"image", "tag", "limit", "cursor"})),
+        Route("healthchecks/projects", frozenset({"GET", "POST"})),
+        Route(_PROJECT, frozenset({"PATCH", "DELETE"})),
+        Route("healthchecks/checks", frozenset({"GET"}), _CHECKS),
+        Route(f"{_PROJECT}/checks", frozenset({"GET", "POST"}), _CHECKS),
+        Route(f"{_PROJECT}/(?:channels|badges)", frozenset({"GET"})),
+        Route(_CHECK, frozenset({"GET", "PATCH", "DELETE"})),
+        Route(f"{_CHECK}/(?:pause|resume)", frozenset({"POST"})),
+        Route(f"{_CHECK}/pings", frozenset({"GET"}), _LIST),
+        Route(f"{_CHECK}/pings/[1-9][0-9]{{0,9}}/body", frozenset({"GET"})),
+        Route(f"{_CHECK}/flips", frozenset({"GET"}), frozenset({"since", "until"}) | _LIST),
+        Route("healthchecks/schedule/preview", frozenset({"POST"})),
+        Route("stop-reasons", frozenset({"GET"}), _LIST),
         Route("stop-reasons/seen", frozenset({"POST"})),
     )
 }

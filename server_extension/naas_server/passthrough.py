@@ -11,7 +11,7 @@ from naas_server.gateway import Gateway, Route
 
 LONGEST_BODY = 64 * 1024
 """Bytes of a request; a form of ours is some hundred bytes."""
-LONGEST_PARAMETER = 200
+LONGEST_PARAMETER = 300
 
 
 class PassThroughHandler(NaasHandler):
@@ -23,28 +23,40 @@ class PassThroughHandler(NaasHandler):
 
     @authenticated
     @authorized
-    async def get(self, item: str = "") -> None:
+    async def get(self, path: str) -> None:
         """Read."""
-        await self._pass(item, None)
+        await self._pass(path, None)
 
     @authenticated
     @authorized
-    async def post(self, item: str = "") -> None:
+    async def post(self, path: str) -> None:
         """Change; Jupyter Server has checked XSRF before."""
-        await self._pass(item, self._body())
+        await self._pass(path, self._body())
 
     @authenticated
     @authorized
-    async def delete(self, item: str = "") -> None:
-        """End; Jupyter Server has checked XSRF before."""
-        await self._pass(item, None)
+    async def put(self, path: str) -> None:
+        """Replace; Jupyter Server has checked XSRF before."""
+        await self._pass(path, self._body())
 
-    async def _pass(self, item: str, body: bytes | None) -> None:
+    @authenticated
+    @authorized
+    async def patch(self, path: str) -> None:
+        """Change a part; Jupyter Server has checked XSRF before."""
+        await self._pass(path, self._body())
+
+    @authenticated
+    @authorized
+    async def delete(self, path: str) -> None:
+        """End; Jupyter Server has checked XSRF before."""
+        await self._pass(path, None)
+
+    async def _pass(self, path: str, body: bytes | None) -> None:
         if self.request.method not in self.route.methods:
             raise MethodNotAllowed("This address cannot be used like that. Reload the page to get the current panel.")
         answer = await self.gateway.send(
             self.request.method,
-            self.route.path.partition("(")[0] + item,
+            path,
             request_id=self.request_id,
             parameters=self._parameters(),
             body=body,

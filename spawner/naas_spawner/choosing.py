@@ -11,6 +11,7 @@ from naas_client.errors import InvalidInput
 from naas_client.folders import HostFolder, HostFolders
 from naas_client.models import Capability, GpuState
 from naas_client.names import is_collaboration
+from naas_client.registries import Registries, RegistrySection
 from naas_client.settings import GroupSection
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, List, Unicode, default, validate
@@ -76,6 +77,20 @@ class Choosing(LoggingConfigurable):
         """
     ).tag(config=True)
 
+    cvmfs_notes = Dict(
+        Unicode(),
+        help="What to tell people about a CVMFS repository, by its name (`hub.cvmfs.repositories` in `naas.yaml`).",
+    ).tag(config=True)
+
+    registries = List(
+        help="""
+        The site's registries of images (`registries` in `naas.yaml`): whose proxy caches are used, and where people may have a login.
+
+        A list of `naas_client.registries.RegistrySection`, or of mappings with the same keys. Example:
+        `[{"url": "https://harbor.example.org", "proxy_caches": {"docker.io": "dockerhub-proxy"}}]`.
+        """
+    ).tag(config=True)
+
     group_notes = Dict(help="What to tell people about a group: the section `groups` of `naas.yaml`.").tag(config=True)
     join_url = Unicode(help="Where to ask for a group that has no address of its own.").tag(config=True)
     contact = Unicode(help="Address that people write to (`site.contact` in `naas.yaml`).").tag(config=True)
@@ -125,6 +140,12 @@ class Choosing(LoggingConfigurable):
             return self.collaboration.idle_timeout
         return self.choice.profile.idle_timeout if self.choice is not None else 0
 
+    @validate("registries")
+    def _check_registries(self, proposal: Any) -> list[RegistrySection]:
+        """Mappings become sections. Raises TraitError with the path of each mistake."""
+        found: list[RegistrySection] = checked("registries", Registries, proposal.value, type(self).__name__)
+        return found
+
     @property
     def open_host_folders(self) -> list[HostFolder]:
         """The folders of the host that this person's groups open; `HostFolder.of` gives a person's place on the host."""
@@ -158,6 +179,9 @@ class Choosing(LoggingConfigurable):
             scratch=self.scratch,
             group_folders=[f for f in self.group_folders if f.is_open_to(groups) and f.name != self.user.name],
             host_folders=self.open_host_folders,
+            cvmfs_notes=self.cvmfs_notes,
+            registries=self.registries,
+            images_url=f"{self.hub.base_url}naas/images" if self.registries else "",
             last=self.last_choice,
             last_at=self._last_time() if self._last_good else None,
             group_notes={name: GroupSection.model_validate(note) for name, note in self.group_notes.items()},

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from naas_client.folders import GroupFolder, HostFolder
 from naas_client.languages import COOKIE, Translator, preferred
 from naas_client.models import Capability, GpuState
+from naas_client.registries import RegistrySection, registry_of
 from naas_client.settings import GroupSection
 from naas_client.sizes import format_size
 
@@ -32,7 +33,8 @@ class FormPage:
     """What the spawn page needs to know about a person and the site.
 
     Parameters: ``last``, the choice of the last start, valid now (else None); ``join_url``, where to ask for a group that has no
-    address of its own; ``usual_seconds``, profile slug → median duration of its starts in seconds; ``language``, see
+    address of its own; ``images_url``, where the image chooser asks (empty: there is none); ``usual_seconds``, profile slug → median
+    duration of its starts in seconds; ``language``, see
     `request_language`; ``gpus``, what is free (None: not known, so nothing is said and nothing refused).
     """
 
@@ -43,6 +45,9 @@ class FormPage:
     scratch: bool = True
     group_folders: Sequence[GroupFolder] = ()
     host_folders: Sequence[HostFolder] = ()
+    cvmfs_notes: Mapping[str, str] = field(default_factory=dict)
+    images_url: str = ""
+    registries: Sequence[RegistrySection] = ()
     last: Choice | None = None
     last_at: dt.datetime | None = None
     group_notes: Mapping[str, GroupSection] = field(default_factory=dict)
@@ -71,6 +76,11 @@ def request_language(handler: Any) -> str:
     return preferred(cookie.value if cookie else "", handler.request.headers.get("Accept-Language", ""))
 
 
+def request_translator(handler: Any) -> Translator:
+    """The form's sentences in the language of a hub request handler."""
+    return Translator(HERE, request_language(handler))
+
+
 def render_options_form(page: FormPage) -> str:
     """The HTML of the form's inside: what ``Spawner.options_form`` gives to JupyterHub. All names and texts are escaped."""
     translate = Translator(HERE, page.language)
@@ -94,6 +104,7 @@ def render_options_form(page: FormPage) -> str:
         describe=lambda choice: choice.describe(translate),
         contact_url=contact_url,
         join_url=lambda group: _join_url(page, group),
+        scanned=lambda image: bool(page.images_url) and registry_of(image.image, page.registries) is not None,
     )
 
 

@@ -141,6 +141,8 @@ class NaasLocalSpawner(NaasMachineSpawner, Spawner):
         env["JUPYTER_CONFIG_PATH"] = ":".join(map(str, folders))
         env["JUPYTER_RUNTIME_DIR"] = str(self.run_folder / "runtime")
         env["NAAS_STORAGE_RUN"] = str(self.run_folder)
+        if self.choice is not None and self.choice.cvmfs:
+            env["CVMFS_MOUNT_DIR"] = self.cvmfs_path
         env["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpu_devices)
         return env
 

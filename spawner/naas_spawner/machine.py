@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from naas_client import cvmfs
 from naas_client.errors import InvalidInput, NaasError
 from naas_client.folders import HostFolder
 from naas_client.models import StoragePlan
@@ -47,6 +48,11 @@ class NaasMachineSpawner(NaasSpawnerMixin):
 
         Empty: the agents mount through `fusermount3`, which only servers without containers can.
         """
+    ).tag(config=True)
+
+    cvmfs_path = Unicode(
+        str(cvmfs.MOUNT_DIR),
+        help="Folder of this machine with the CVMFS repositories (`hub.cvmfs.path` in `naas.yaml`).",
     ).tag(config=True)
 
     first_uid = Integer(
@@ -94,6 +100,7 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         super().__init__(**kwargs)
         self._uid: int | None = None
         self._host = HostPlaces()
+        self._troubles: list[str] = []
         self._agent: Agent | None = None
         self._next_mend = 0.0
         self._unprepared = False
@@ -132,7 +139,15 @@ class NaasMachineSpawner(NaasSpawnerMixin):
                 "This user name cannot have a server here. Sign in through IAM to get a usable one.", code="name"
             )
         opened = self.open_host_folders  # asks the hub's database, which belongs to this thread
-        await asyncio.to_thread(self.make_place, opened)
+        _, seen = await asyncio.gather(
+            asyncio.to_thread(self.make_place, opened), asyncio.to_thread(cvmfs.look_at, self._cvmfs_asked)
+        )
+        self._troubles = [*self._host.troubles, *(repository.trouble for repository in seen if repository.trouble)]
+
+    @property
+    def _cvmfs_asked(self) -> list[Path]:
+        """Where the machine should have the CVMFS repositories that the person has chosen."""
+        return [Path(self.cvmfs_path) / name for name in self.choice.cvmfs] if self.choice is not None else []
 
     def make_place(self, opened: list[HostFolder]) -> None:
         """The part of `place` that touches the disk."""
@@ -144,10 +159,10 @@ class NaasMachineSpawner(NaasSpawnerMixin):
         self._host = host_places(self.host_folders, opened, self.user.name, self._uid)
 
     def tell_of_place(self, progress: Progress) -> None:
-        """Say which folders of the host are missing; the server starts without them."""
-        if self._host.troubles:
-            self.log.warning("%s: %s", self._log_name, " ".join(self._host.troubles))
-            progress.end(phases.PLACE, " ".join(self._host.troubles), "degraded")
+        """Say which folders of the host and which CVMFS repositories are missing; the server starts without them."""
+        if self._troubles:
+            self.log.warning("%s: %s", self._log_name, " ".join(self._troubles))
+            progress.end(phases.PLACE, " ".join(self._troubles), "degraded")
 
     # The server
 

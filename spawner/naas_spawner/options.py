@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from naas_client.errors import InvalidInput
+from naas_client.images import LONGEST, ImageName
 from naas_client.languages import Translator
 from naas_client.sizes import format_size, parse_size
 
@@ -30,15 +31,9 @@ AGAIN = "again"
 IGNORED = frozenset({"_xsrf", "display_name", "next"})
 """Form fields that belong to JupyterHub."""
 
-LONGEST = 300
-"""Characters of the longest value that can be right: an image reference."""
-
 ENGLISH = Translator(Path(__file__).parent, "en")
 
 _SHOWABLE = re.compile(r"[\w.:/ @-]{1,60}", re.ASCII)
-_IMAGE_REFERENCE = re.compile(
-    r"[a-z0-9][a-z0-9._/-]*(:[0-9]{1,5}/[a-z0-9._/-]+)?(:[\w.-]{1,128})?(@sha256:[0-9a-f]{64})?", re.ASCII
-)
 
 
 @dataclass(frozen=True)
@@ -187,13 +182,20 @@ def _custom_image(profile: Profile, groups: set[str], raw: Mapping[str, object])
     patterns = custom_patterns(profile, groups)
     if not patterns:
         raise InvalidInput("Your groups may not start images of their own. Choose one from the list.", code="image")
-    plain = _IMAGE_REFERENCE.fullmatch(reference) and ".." not in reference and "//" not in reference
-    if not plain or not any(re.fullmatch(pattern, reference) for pattern in patterns):
+    if not _is_image(reference) or not any(re.fullmatch(pattern, reference) for pattern in patterns):
         raise InvalidInput(
             f"{_shown('Image', reference)} is not one that your groups may start. It must match: {' or '.join(patterns)}.",
             code="image",
         )
     return ImageChoice(name=reference[:80], image=reference)
+
+
+def _is_image(reference: str) -> bool:
+    try:
+        ImageName.parse(reference)
+    except InvalidInput:
+        return False
+    return True
 
 
 def custom_patterns(profile: Profile, groups: set[str]) -> list[str]:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Self
 
+from naas_client.cvmfs import RepositoryName
 from naas_client.settings import Section
 from naas_client.sizes import Size, format_size
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
-Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?$")]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 _RESERVED_VARIABLE = re.compile(
@@ -148,7 +148,7 @@ class Profile(Section):
     cores: Annotated[Cores, BeforeValidator(_choices)] = Field(default_factory=Cores)
     memory: Annotated[Memory, BeforeValidator(_choices)] = Field(default_factory=Memory)
     gpu: list[GpuFlavour] = Field(default_factory=list, max_length=50)
-    cvmfs: list[Repository] = Field(
+    cvmfs: list[RepositoryName] = Field(
         default_factory=list,
         max_length=100,
         description="CVMFS repositories to choose from",

@@ -15,6 +15,15 @@ MISTAKES = [
     ("iam:\n  auth_refresh_age: -1\n", r"iam\.auth_refresh_age: .*greater than or equal to 5"),
     ("storage:\n  session_seconds: 100000\n", r"storage\.session_seconds: .*43200"),
     ("capabilities:\n  storage: []\n", r"capabilities\.storage: name a group, or leave the capability out"),
+    ("mail:\n  host: smtp.example.org\n", r"mail: sender is missing\. Give the address"),
+    (
+        "mail: {host: smtp.example.org, sender: a@example.org, user: a}\n",
+        r"mail: user and password_file belong together",
+    ),
+    (
+        "mail: {host: smtp.example.org, sender: a@example.org, security: none, user: a, password_file: /p}\n",
+        r"mail: security: none would send the password in clear",
+    ),
     *(
         (f"storage:\n  folders: [{{name: cygno, bucket: cygno-data, groups: [cygno], {change}}}]\n", sentence)
         for change, sentence in (

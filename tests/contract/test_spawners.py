@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from hub_session import HubSession, Kernel
+from naas_storage.mounts.kernel import detach, mount_tmpfs
 from served import Served
 from spawner_worlds import engines
 from waiting import wait_for
@@ -236,6 +238,45 @@ def test_somebody_without_storage_has_a_server_and_is_told_why(served: Served) -
         assert kernel.run("import os; print(os.path.isdir('cloud-storage/erin'))") == "False\n"
 
 
+# Software
+
+
+SEE = "import os; root = os.environ['CVMFS_MOUNT_DIR']; print([(name, os.listdir(f'{root}/{name}')) for name in sorted(os.listdir(root))])"
+
+
+def test_cvmfs_is_there_read_only_and_what_is_missing_is_said(served: Served) -> None:
+    alice = served.sign_in("alice")
+    alice.start_server(profile="software", cvmfs=["sft.cern.ch", "late.cern.ch", "absent.cern.ch"])
+    log = (served.product.data / "logs" / "hub.log").read_text()
+    assert "late.cern.ch is an empty folder: it is not mounted." in log
+    assert "absent.cern.ch is not on the machine." in log
+    assert "sft.cern.ch is" not in log
+    late = served.software / "late.cern.ch"
+    with alice.kernel() as kernel:
+        assert kernel.run(SEE) == "[('late.cern.ch', []), ('sft.cern.ch', ['lcg'])]\n"
+        refused = kernel.run("try: os.mkdir(f'{root}/sft.cern.ch/mine')\nexcept OSError as error: print(error.errno)")
+        assert int(refused) in (errno.EROFS, errno.EACCES)
+        said = kernel.run("found = %cvmfs\nprint(found)")
+        assert re.search(r"sft.cern.ch +there", said)
+        assert re.search(r"absent.cern.ch +not there", said)
+        mount_tmpfs(late, 0o755, 0)
+        try:
+            (late / "now").mkdir()
+            assert kernel.run(SEE) == "[('late.cern.ch', ['now']), ('sft.cern.ch', ['lcg'])]\n"
+        finally:
+            detach(late)
+    alice.stop_server()
+    assert served.world.leftovers("alice") == []
+
+
+def test_whoever_asks_for_no_cvmfs_has_none(served: Served) -> None:
+    alice = served.started("alice", profile="software")
+    with alice.kernel() as kernel:
+        assert "CVMFS_MOUNT_DIR" not in kernel.run("import os; print(dict(os.environ))")
+        if served.world.enforces:
+            assert kernel.run("print(os.path.exists('/cvmfs'))") == "False\n"
+
+
 # Life of hub and server
 
 
@@ -313,8 +354,8 @@ def test_people_are_apart(served: Served) -> None:
         assert kernel.run(look.format(places=[*map(str, places), "/home/bob"])).split() == ["no"] * 6
         assert (
             kernel.run(
-                "import os; print('bob' in ' '.join(open(f'/proc/{p}/cmdline').read() for p in os.listdir('/proc') "
-                "if p.isdigit() and os.access(f'/proc/{p}/cmdline', os.R_OK)))"
+                "import pathlib\ndef words(file):\n    try: return file.read_bytes()\n    except OSError: return b''\n"
+                "print(b'bob' in b' '.join(map(words, pathlib.Path('/proc').glob('[0-9]*/cmdline'))))"
             )
             == "False\n"
         )

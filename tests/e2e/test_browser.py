@@ -9,6 +9,7 @@ import pytest
 from hub_session import HubSession
 from playwright.sync_api import Page, expect
 from product import Product
+from sign_in_page import sign_in
 from waiting import wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.root, pytest.mark.fuse]
@@ -16,15 +17,6 @@ Take = Callable[[Page, str], None]
 Check = Callable[..., None]
 NOTEBOOK_LIMIT = 120_000
 """Milliseconds for the example notebook: it trains a model on two busy cores."""
-
-
-def sign_in(page: Page, product: Product, name: str) -> None:
-    page.goto(product.url)
-    page.get_by_role("link", name=re.compile("Sign in with")).click()
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(name)
-    page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("/hub/"))
 
 
 @pytest.fixture

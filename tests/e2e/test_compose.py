@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from compose_site import ComposeSite, compose_site
+import yaml
+from compose_site import ComposeSite, compose_site, deploy
 from containers import docker
 from hub_session import HubSession, Kernel
 from playwright.sync_api import Browser, Page, expect
@@ -151,3 +154,45 @@ def test_up_again_knows_everybody(site: ComposeSite) -> None:
         listed = alice.hub("GET", "/users/alice").json()
         assert listed["name"] == "alice"
         assert Path(site.data / "uids.json").exists()
+
+
+@pytest.fixture
+def elsewhere(site: ComposeSite, tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Another installation, in a folder that is a mount of its own."""
+    out = tmp_path / "out"
+    out.mkdir()
+    subprocess.run(["mount", "--bind", out, out], check=True)
+
+    def write(propagation: str = "--make-shared", **changes: Any) -> subprocess.CompletedProcess[str]:
+        subprocess.run(["mount", propagation, out], check=True)
+        own = {**site.settings["deploy"], "name": f"{site.name}-2", "subnet": "10.203.24.0/24", **changes}
+        (tmp_path / "naas.yaml").write_text(yaml.safe_dump({**site.settings, "deploy": own}))
+        return deploy(tmp_path / "naas.yaml", out)
+
+    yield write
+    subprocess.run(["umount", out], check=True)
+
+
+def test_addresses_that_the_machine_uses_are_refused(
+    site: ComposeSite, elsewhere: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    done = elsewhere(subnet=site.settings["deploy"]["subnet"])
+    assert done.returncode == 1
+    assert f"overlaps with the engine's network {site.name}" in done.stderr
+
+
+def test_mounts_that_no_container_would_see_are_refused(
+    elsewhere: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = elsewhere("--make-private")
+    assert done.returncode == 1
+    assert (
+        "whose mounts are private, so folders could not be shown in containers. Run `mount --make-rshared"
+        in done.stderr
+    )
+
+
+def test_images_that_are_missing_are_named(elsewhere: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = elsewhere(web_image="naas-tests/not-there:1")
+    assert done.returncode == 0, done.stderr
+    assert "naas-tests/not-there:1 is not on this machine. Build it (`images/build.sh`), or pull it" in done.stdout

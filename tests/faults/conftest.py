@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ceph import shared_cluster
 from fault_sites import CephSite, EmbeddedSite, Site
 from fault_stage import FULL, Stage, stage_on
+from naas_local.ceph import CephStore
 from naas_local.store import embedded_store
 from token_issuer import TokenIssuer
 
 KINDS = ("embedded", "ceph")
+DISK = 16 * 2**30
+"""Bytes; a sparse file, which grows to what is written."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -20,6 +24,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "site" in metafunc.fixturenames:
         kinds = getattr(metafunc.function, "kinds", KINDS if FULL else KINDS[:1])
         metafunc.parametrize("site", kinds, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="session")
+def ceph_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephStore]:
+    """In `make faults` with its objects on the disk, as in the product: a file of 5 GiB is more than the others keep in memory."""
+    options = {"objectstore": "bluestore", "size": DISK} if FULL else {}
+    with shared_cluster(tmp_path_factory.mktemp("ceph"), **options) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from fault_clock import MachineClock
 from fault_stage import LIMIT, Stage, on, seconds
 from naas_storage.agent.reasons import CLOCK
 
 pytestmark = [pytest.mark.server, pytest.mark.root, pytest.mark.fuse]
 
 TEN_MINUTES, HOUR = 600, 3600
+LIFE = 20
+"""Seconds of a short session."""
 
 
 @on("embedded", "ceph")
@@ -40,22 +43,32 @@ def test_ten_minutes_off_with_sessions_of_an_hour(stage: Stage, ahead: int) -> N
 
 @on("embedded", "ceph")
 def test_ahead_by_more_than_a_sessions_life(stage: Stage) -> None:
-    """Each session has ended when it comes. Who has folders keeps them; who starts is told that it is the clock, until it is right."""
-    stage.gateway.seconds = 20
-    with stage.site.clock(stage.world.data) as clock:
-        agent, stop = stage.agent(), stage.mark("stop")
-        loop = stage.program(agent, size=2000, pause=0.1, read=True, stop=stop)
-        loop.wait("saved", 5)
-        clock.set(-TEN_MINUTES)
-        second = stage.world.start_agent(stage.plan("alice.second"))
-        status = second.wait(lambda status: status.folders[0].reason == CLOCK, "it is said", LIMIT)
-        assert (status.state, status.code) == ("degraded", "clock-wrong")
-        stage.while_it_lasts(seconds(1, 60), lambda: loop.told("error") == [])
-        stage.accounted(agent)
-        clock.set(0)
-        second.wait(lambda status: status.state == "mounted", "mounted", LIMIT)
-        stage.program(second, prefix="second", count=5, size=2000, read=True).finish()
-        stop.touch()
-        loop.finish()
-        assert loop.told("error") == []
-        stage.all_saved(agent, second)
+    """Each session has ended when it comes. Who has folders keeps them; who starts is told that it is the clock, until it is right.
+
+    Nobody notices when it is set right, nor later, when what came under the wrong clock has ended.
+    """
+    stage.gateway.seconds = LIFE
+    clock = MachineClock(stage.world.data / "clock")
+    agent, stop = stage.world.start_agent(stage.plan(), *clock.words), stage.mark("stop")
+    agent.wait(lambda status: status.state == "mounted", "mounted", LIMIT)
+    clock.give(agent.engines()["alice"])
+    loop = stage.program(agent, size=2000, pause=0.1, read=True, stop=stop)
+    loop.wait("saved", 5)
+    clock.set(TEN_MINUTES)
+    second = stage.world.start_agent(stage.plan("alice.second"), *clock.words)
+    status = second.wait(lambda status: status.folders[0].reason == CLOCK, "it is said", LIMIT)
+    assert (status.state, status.code) == ("degraded", "clock-wrong")
+    new = agent.plan.view / "alice" / "new"
+    made = stage.world.run(f"import os; os.mkdir('{new}'); print(os.stat('{new}').st_mtime)")
+    assert abs(float(made) - clock.now()) < TEN_MINUTES / 2, "rclone has the other clock"
+    stage.while_it_lasts(seconds(LIFE / 2, 60), lambda: loop.told("error") == [])
+    stage.accounted(agent)
+    clock.set(0)
+    second.wait(lambda status: status.state == "mounted", "mounted", LIMIT)
+    stage.program(second, prefix="second", count=5, size=2000, read=True).finish()
+    stage.while_it_lasts(seconds(LIFE * 1.25, 60), lambda: loop.told("error") == [])
+    stop.touch()
+    loop.finish()
+    assert loop.told("error") == []
+    stage.all_saved(agent, second)
+    assert [one.status().folders[0].restarts for one in (agent, second)] == [0, 0]

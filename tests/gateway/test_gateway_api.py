@@ -11,7 +11,7 @@ import httpx
 import iam_login
 import pytest
 from gateway_app import Gateway, HubStandIn, sign_in_document
-from gateway_calls import HUB_CALLS, USER_CALLS, call
+from gateway_calls import HUB_CALLS, USER_CALLS, call, template
 from naas_client.errors import Conflict, Forbidden, InvalidInput, NotFound
 from naas_client.gateway import API_PATH, SyncGatewayClient
 from naas_client.models import StopReason
@@ -147,8 +147,7 @@ def test_openapi_describes_every_call(gateway: Gateway) -> None:
     document = call(gateway, "GET", "/openapi.json").json()
     described = {(m.upper(), path.removeprefix(API_PATH)) for path, ms in document["paths"].items() for m in ms}
     named = [
-        *[(m, p.replace("s3-keys/1", "s3-keys/{key_id}")) for m, p in USER_CALLS],
-        *[(m, p.replace("alice", "{name}")) for m, p in HUB_CALLS],
+        *[(m, template(p)) for m, p in (*USER_CALLS, *HUB_CALLS)],
         ("GET", "/audit"),
         ("GET", "/admin/s3-keys"),
         ("DELETE", "/admin/s3-keys/{key_id}"),

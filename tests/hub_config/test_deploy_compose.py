@@ -196,18 +196,35 @@ def test_a_data_folder_of_somebody_else_is_left_alone(write: Write, tmp_path: Pa
     (tmp_path / "srv").mkdir(mode=0o755)
     (tmp_path / "srv" / "run").mkdir(mode=0o755)
     with pytest.raises(
-        NaasError, match=r"hub\.data_dir: .*srv is not empty, and not of this product\. Name a new folder"
+        NaasError,
+        match=r"hub\.data_dir: .*srv is not empty, and `naas deploy compose` did not make it\. Name a new folder",
     ):
         write(hub__data_dir=str(tmp_path / "srv"))
     assert (tmp_path / "srv" / "run").stat().st_mode & 0o777 == 0o755
 
 
-def test_the_name_does_not_change_under_running_containers(write: Write) -> None:
+def test_secrets_do_not_lie_in_a_folder_of_the_host(write: Write, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    os.chown(shared, 0, 19999)
+    shared.chmod(0o2770)
+    folders = [{"name": "shared", "path": str(shared), "groups": ["users/naas"]}]
+    with pytest.raises(NaasError, match=r"hub\.host_folders: shared: .* lie in one another\. Name a folder outside"):
+        write(hub__host_folders=folders, hub__data_dir=str(shared / "data"))
+
+
+@pytest.mark.parametrize(("key", "value"), [("name", "other"), ("subnet", "10.202.0.0/20")])
+def test_names_and_addresses_do_not_change_under_running_containers(write: Write, key: str, value: str) -> None:
     write().write()
-    with pytest.raises(
-        NaasError, match=r"deploy\.name was naas when .* and is other now\. Set it back, or end the service"
-    ):
-        write(deploy__name="other")
+    said = rf"deploy\.{key} was .* when .* and is {value} now\. Set it back, or end the service"
+    with pytest.raises(NaasError, match=said):
+        write(**{f"deploy__{key}": value})
+
+
+def test_an_ended_service_may_have_another_name(write: Write, tmp_path: Path) -> None:
+    write().write()
+    (tmp_path / "out" / ".naas-deploy.json").unlink()
+    assert "changed: .env" in write(deploy__name="other").write()
 
 
 class Certificates:

@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
-from alert_sink import MailSink, WebSink, mail_sink, web_sink
+from alert_sink import MailSink, WebSink, certificate, mail_sink, web_sink
 from healthchecks_late import late_in, move_due
 from healthchecks_site import HealthchecksSite, ping
+from naas_client.files import write_private
 from naas_local.healthchecks import EmbeddedHealthchecks, embedded_healthchecks
 from naas_local.ports import LOOPBACK, free_port
 from waiting import wait_for
@@ -58,7 +59,7 @@ def lab(server: EmbeddedHealthchecks, query: str = "") -> dict[str, Any]:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with mail_sink() as mail, web_sink() as web:
-        settings = {"host": LOOPBACK, "port": mail.port, "sender": SENDER}
+        settings = {"host": LOOPBACK, "port": mail.port, "security": "none", "sender": SENDER}
         with embedded_healthchecks(tmp_path, mail=settings, private_webhooks=True) as server:
             keys = server.project("alice", email="alice@example.org")
             server.admin(
@@ -167,6 +168,45 @@ def test_an_address_that_refuses_is_given_up_and_no_redirect_is_followed(world: 
 
     wait_for(lambda: str(status) in error(), "the reason at the channel")
     assert [path for path, _ in world.web.posted] == ["/hook"]
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_e_mail_goes_through_a_server_with_tls_and_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str
+) -> None:
+    trusted, context = certificate(tmp_path, "localhost")
+    password = tmp_path / "password"
+    write_private(password, "correct horse battery staple")
+    with mail_sink(security, context, "correct horse battery staple") as mail:
+        settings = {
+            "host": "localhost",
+            "port": mail.port,
+            "security": security,
+            "sender": SENDER,
+            "user": "naas",
+            "password_file": str(password),
+        }
+
+        def alerted(folder: Path) -> tuple[list[str], str]:
+            with embedded_healthchecks(folder, mail=settings) as server:
+                site = HealthchecksSite(server.url, server.project("alice", email="alice@example.org")["api_key"])
+                ping(f"{site.create(name='x', channels='*')['ping_url']}/fail")
+
+                def error() -> str:
+                    return "".join(one["last_error"] for one in server.admin("GET", "/alice").json()["channels"])
+
+                wait_for(lambda: mail.mails or error(), "the e-mail, or why it was not sent", 30)
+                assert "battery" not in server.log.read_text()
+                return mail.subjects(), error()
+
+        subjects, reason = alerted(tmp_path / "strangers")
+        assert (subjects, reason) == ([], "localhost did not take the e-mail: SSLCertVerificationError.")
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        assert alerted(tmp_path / "trusted") == (["DOWN | x"], "")
+        mail.mails.clear()
+        write_private(password, "wrong horse battery staple")
+        subjects, reason = alerted(tmp_path / "wrong")
+        assert (subjects, reason) == ([], "localhost did not take the e-mail: SMTPAuthenticationError.")
 
 
 def test_an_alert_survives_a_crash(tmp_path: Path) -> None:

@@ -62,7 +62,9 @@ def db(machine: Machine) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
     connection.executescript(SCHEMA)
-    connection.execute("INSERT INTO projects (id, owner, name, created, badge_key) VALUES (1, 'a', 'a', 0, 'b')")
+    connection.execute(
+        "INSERT INTO projects (id, owner, name, email, created, badge_key) VALUES (1, 'a', 'a', '', 0, 'b')"
+    )
     machine.clock().look(connection)
     yield connection
     connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,6 +22,10 @@ def checks(server: EmbeddedHealthchecks, key: str) -> httpx.Response:
     return httpx.get(f"{server.url}/api/v3/checks/", headers={"X-Api-Key": key})
 
 
+def channels(server: EmbeddedHealthchecks, owner: str) -> set[tuple[str, str]]:
+    return {(one["kind"], one["name"]) for one in server.admin("GET", f"/{owner}").json()["channels"]}
+
+
 def test_keys_are_shown_once_and_kept_nowhere(server: EmbeddedHealthchecks) -> None:
     made = server.admin("PUT", "/alice", json={"name": "Alice's", "email": "alice@example.org"})
     again = server.admin("PUT", "/alice", json={})
@@ -31,10 +36,24 @@ def test_keys_are_shown_once_and_kept_nowhere(server: EmbeddedHealthchecks) -> N
     for kind in ("api_key", "api_key_readonly", "ping_key"):
         assert made.json()[kind].encode() not in files
     assert checks(server, made.json()["api_key"]).json() == {"checks": []}
-    assert {(one["kind"], one["name"]) for one in server.admin("GET", "/alice").json()["channels"]} == {
-        ("lab", "Lab"),
-        ("email", "alice@example.org"),
-    }
+    assert channels(server, "alice") == {("lab", "Lab")}, "without a mail server there is no channel by e-mail"
+
+
+def test_a_mail_server_that_comes_later_gives_people_a_channel(tmp_path: Path) -> None:
+    mail = {"host": "127.0.0.1", "port": 2525, "security": "none", "sender": "naas@example.org"}
+    with embedded_healthchecks(tmp_path) as server:
+        key = server.project("alice", email="alice@example.org")["api_key"]
+        server.project("bob")
+        made = httpx.post(f"{server.url}/api/v3/checks/", headers={"X-Api-Key": key}, json={"channels": "*"}).json()
+    for _ in range(2):
+        with embedded_healthchecks(tmp_path, mail=mail) as server:
+            assert channels(server, "alice") == {("lab", "Lab"), ("email", "alice@example.org")}
+            assert channels(server, "bob") == {("lab", "Lab")}
+            (check,) = checks(server, key).json()["checks"]
+            assert len(check["channels"].split(",")) == 2
+            assert made["channels"] in check["channels"]
+            server.project("carol", email="carol@example.org")
+            assert channels(server, "carol") == {("lab", "Lab"), ("email", "carol@example.org")}
 
 
 def test_new_keys_end_those_before(server: EmbeddedHealthchecks) -> None:
@@ -75,3 +94,34 @@ def test_only_the_administrator_makes_projects(server: EmbeddedHealthchecks) -> 
 def test_a_wrong_request_makes_nothing(server: EmbeddedHealthchecks, given: object) -> None:
     assert server.admin("PUT", "/nobody", json=given).status_code == 400
     assert server.admin("GET", "/nobody").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"kind": "webhook", "value": "ftp://example.org"}, "begins with http"),
+        ({"kind": "webhook", "value": "http://"}, "begins with http"),
+        ({"kind": "webhook", "value": "http://a b/"}, "begins with http"),
+        ({"kind": "email", "value": "alice"}, "no e-mail address"),
+        ({"kind": "email", "value": "alice@example.org"}, "Set mail.host"),
+        ({"kind": "sms", "value": "+39"}, "kind"),
+    ],
+)
+def test_a_channel_that_leads_nowhere_is_not_made(server: EmbeddedHealthchecks, given: object, why: str) -> None:
+    server.admin("PUT", "/channels", json={})
+    answer = server.admin("POST", "/channels/channels", json=given)
+    assert answer.status_code == 400
+    assert why in answer.json()["error"]
+    assert channels(server, "channels") == {("lab", "Lab")}
+
+
+def test_a_channel_is_taken_away(server: EmbeddedHealthchecks) -> None:
+    server.admin("PUT", "/taken", json={})
+    made = server.admin(
+        "POST", "/taken/channels", json={"kind": "webhook", "name": "hook", "value": "https://example.org/x"}
+    )
+    assert made.status_code == 201
+    assert channels(server, "taken") == {("lab", "Lab"), ("webhook", "hook")}
+    path = f"/taken/channels/{made.json()['id']}"
+    assert [server.admin("DELETE", path).status_code for _ in range(2)] == [204, 404]
+    assert channels(server, "taken") == {("lab", "Lab")}

@@ -96,3 +96,18 @@ def test_folders_of_the_host_are_in_the_view_and_those_of_groups_in_the_store(tm
     made.specs()
     config = json.loads((made.data.root / "store" / "config.json").read_text())
     assert config["folders"][0]["bucket"] == "cygno-data"
+
+
+def test_the_embedded_healthchecks_knows_the_sites_mail_server(tmp_path: Path) -> None:
+    made = product(tmp_path, {"mail": {"host": "smtp.example.org", "sender": "naas@example.org"}})
+    made.write_site()
+    (part,) = [spec for spec in made.specs() if spec.name == "healthchecks"]
+    config = json.loads((made.data.root / "healthchecks" / "config.json").read_text())
+    assert config["mail"]["host"] == "smtp.example.org"
+    assert part.url == f"http://127.0.0.1:{made.ports['healthchecks']}" == config["url"]
+    assert (made.data.root / "healthchecks" / "admin.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_healthchecks_server_of_the_site_takes_the_place_of_the_embedded_one(tmp_path: Path) -> None:
+    made = product(tmp_path, {"healthchecks": {"url": "https://hc.example.org"}})
+    assert "healthchecks" not in {spec.name for spec in made.specs()}

@@ -49,7 +49,7 @@ def sentences(package: Path) -> set[str]:
         calls = [arguments for _, _, arguments in environment.extract_translations(source, ("_",))]
         found |= {call if isinstance(call, str) else str(call[0]) for call in calls}
         found |= {text for pair in PLURALS.findall(source) for text in pair}
-    for module in package.glob("form.py"):
+    for module in (*package.glob("form.py"), *package.glob("chooser.py")):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"_", "translate", "plural"}:
                 found |= {

@@ -142,7 +142,7 @@ subprocess.Popen("setsid sh -c 'env -i setsid sleep 1000 &' &", shell=True)
 subprocess.Popen("unshare --user --map-root-user --pid --fork sleep 1000", shell=True, env={"PATH": os.defpath})
 for entry in pathlib.Path("/proc").glob("[0-9]*"):
     try:
-        words = (entry / "cmdline").read_text() + (entry / "environ").read_text()
+        words = ((entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()).decode(errors="replace")
     except OSError:
         continue
     if "mount2" in words or "NAAS_LAUNCHED=agent:" in words:

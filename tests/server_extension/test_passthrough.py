@@ -9,9 +9,11 @@ import pytest
 from lab_server import Desk, Stack, jupyter
 from naas_client.errors import ErrorAnswer
 from naas_local.ports import LOOPBACK, free_port
+from naas_server.gateway import LONGEST_ANSWER
 from panel_stand_ins import HUB_TOKEN, Asked, Reply
 
 pytestmark = pytest.mark.server
+CHECK = "healthchecks/projects/12/checks/f618072a-7bde-4eee-af63-71a77c5723bc"
 
 
 def error(answer: httpx.Response) -> tuple[int, str]:
@@ -56,8 +58,45 @@ def test_an_answer_without_content_stays_one(stack: Stack, api: httpx.Client) ->
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "parameters"),
+    [
+        ("GET", "healthchecks/projects", ""),
+        ("POST", "healthchecks/projects", ""),
+        ("PATCH", "healthchecks/projects/12", ""),
+        ("DELETE", "healthchecks/projects/12", ""),
+        ("GET", "healthchecks/checks", "?cursor=100&limit=100&search=a+b&state=down&tag=x"),
+        ("POST", "healthchecks/projects/12/checks", ""),
+        ("PATCH", CHECK, ""),
+        ("DELETE", CHECK, ""),
+        ("POST", f"{CHECK}/pause", ""),
+        ("GET", f"{CHECK}/pings", "?cursor=100&limit=100"),
+        ("GET", f"{CHECK}/pings/7/body", ""),
+        ("GET", f"{CHECK}/flips", "?since=2026-11-01T00%3A00%3A00%2B00%3A00"),
+        ("GET", f"{CHECK.rpartition('/')[0]}/{'0f' * 20}", ""),
+        ("POST", "healthchecks/schedule/preview", ""),
+        ("DELETE", "s3-keys/3", ""),
+    ],
+)
+def test_addresses_of_single_things_are_passed_on_as_they_are(
+    stack: Stack, api: httpx.Client, method: str, path: str, parameters: str
+) -> None:
+    stack.gateway.says(path, {})
+    body = {"json": {"name": "x"}} if method in ("POST", "PATCH") else {}
+    assert api.request(method, path + parameters, **body).status_code == 200
+    (asked,) = stack.gateway.asked
+    passed, _, query = asked.path.partition("?")
+    assert (asked.method, passed) == (method, f"/api/v1/{path}")
+    assert set(query.split("&")) == set(parameters.removeprefix("?").split("&"))
+    assert asked.body == (b'{"name":"x"}' if body else b"")
+
+
+@pytest.mark.parametrize(
     "path",
     [
+        "healthchecks/projects/0/checks",
+        "healthchecks/projects/1/checks/%2e%2e/%2e%2e/me",
+        f"{CHECK}/pings/7/body/x",
+        f"{CHECK}/keys",
         "s3-credentials",
         "hub/sign-ins",
         "hub/users/alice/claims",
@@ -115,7 +154,7 @@ def redirect(_asked: Asked) -> tuple[int, dict[str, str], bytes]:
 
 
 def flood(_asked: Asked) -> tuple[int, dict[str, str], bytes]:
-    return 200, {"Content-Type": "application/json"}, b'"' + b"x" * (2**20) + b'"'
+    return 200, {"Content-Type": "application/json"}, b'"' + b"x" * LONGEST_ANSWER + b'"'
 
 
 @pytest.mark.parametrize(

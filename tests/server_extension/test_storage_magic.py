@@ -12,68 +12,27 @@ from typing import Any
 
 import httpx
 import pytest
-from jupyter_client.manager import start_new_kernel
+from kernels import LIMIT, Kernel, kernel
 from lab_server import Desk, drive_store
+from naas_client.durations import seconds
 from naas_client.models import Upload, Usage
-from naas_server.magics.paths import place, seconds
+from naas_server.magics.paths import place
 from panel_stand_ins import AgentSocket, status
 
 pytestmark = pytest.mark.server
-LIMIT = 60
-"""Seconds for a kernel to start, and for one cell."""
 
 
 @dataclass
-class Kernel:
-    """A kernel with alice's environment."""
+class AliceKernel(Kernel):
+    """A kernel with alice's environment, and what it works with."""
 
-    client: Any
-    agent: AgentSocket | None
+    agent: AgentSocket
     home: Path
-    s3: Any = None
-
-    def run(self, code: str) -> dict[str, Any]:
-        """What a cell showed: ``text``, ``html``, ``error``, ``stderr``."""
-        shown: dict[str, Any] = {"text": "", "html": "", "error": "", "stderr": ""}
-
-        def listen(message: dict[str, Any]) -> None:
-            content = message["content"]
-            if message["msg_type"] in ("execute_result", "display_data"):
-                shown["text"] += content["data"].get("text/plain", "")
-                shown["html"] += content["data"].get("text/html", "")
-            elif message["msg_type"] == "stream":
-                shown["text" if content["name"] == "stdout" else "stderr"] += content["text"]
-            elif message["msg_type"] == "error":
-                shown["error"] = "\n".join(content["traceback"])
-
-        self.client.execute_interactive(code, timeout=LIMIT, output_hook=listen)
-        return shown
-
-    def refused(self, code: str) -> str:
-        shown = self.run(code)
-        assert "Traceback" not in shown["error"] + shown["stderr"]
-        said = re.sub(r"\x1b\[[0-9;]*m", "", shown["stderr"] + shown["error"]).strip()
-        assert "\n" not in said.removeprefix("UsageError: "), said
-        return said
-
-
-@contextlib.contextmanager
-def kernel(home: Path, **environment: str) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("NAAS_STORAGE_RUN", "JUPYTERHUB_API_TOKEN"):
-            patch.delenv(name, raising=False)
-        for name, value in {"HOME": str(home), "IPYTHONDIR": str(home / ".ipython"), **environment}.items():
-            patch.setenv(name, value)
-        manager, client = start_new_kernel(startup_timeout=LIMIT, cwd=str(home))
-    try:
-        yield client
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    s3: Any
 
 
 @pytest.fixture(scope="module")
-def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AliceKernel]:
     desk = Desk.at(tmp_path_factory.mktemp("magic"))
     link = Path(sys.prefix) / "etc" / "ipython" / "ipython_config.py"
     assert link.exists(), "run tools/link-labextension.sh (or `make install`)"
@@ -85,10 +44,10 @@ def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     ):
         s3.put_object(Bucket="alice", Key="runs/a b.csv", Body=b"1,2")
         s3.put_object(Bucket="alice", Key="runs/<img src=x>.txt", Body=b"odd")
-        yield Kernel(client, agent, desk.home, s3)
+        yield AliceKernel(client, agent, desk.home, s3)
 
 
-def test_it_is_there_without_being_loaded(alice: Kernel) -> None:
+def test_it_is_there_without_being_loaded(alice: AliceKernel) -> None:
     shown = alice.run("%storage")
     assert "Storage is mounted." in shown["text"]
     assert "Everything is saved in the store." in shown["text"]
@@ -98,11 +57,10 @@ def test_it_is_there_without_being_loaded(alice: Kernel) -> None:
     assert "share PATH [--expires 1h]" in alice.run("print(get_ipython().find_line_magic('storage').__doc__)")["text"]
 
 
-def test_it_says_what_is_not_saved(alice: Kernel) -> None:
+def test_it_says_what_is_not_saved(alice: AliceKernel) -> None:
     failed = Upload(
         folder="alice", name="big.bin", size=2048, state="failed", error="big.bin is not saved: it is full."
     )
-    assert alice.agent is not None
     alice.agent.set(status(alice.home, uploads=[failed], uploads_total=1, bytes_pending=2048))
     shown = alice.run("%storage")["text"]
     alice.agent.set(status(alice.home))
@@ -110,18 +68,17 @@ def test_it_says_what_is_not_saved(alice: Kernel) -> None:
     assert "alice/big.bin: big.bin is not saved: it is full." in shown
 
 
-def test_usage_is_the_agents_or_counted(alice: Kernel) -> None:
+def test_usage_is_the_agents_or_counted(alice: AliceKernel) -> None:
     assert re.search(r"alice: \d+ B are used in \d+ objects", alice.run("%storage usage")["text"])
     now = status(alice.home)
     usage = Usage(used_bytes=2**30, quota_bytes=4 * 2**30, at=now.updated_at, source="store")
-    assert alice.agent is not None
     alice.agent.set(status(alice.home, usage=usage))
     shown = alice.run("%storage usage")["text"]
     alice.agent.set(now)
     assert "1 GiB of 4 GiB (25%) are used" in shown
 
 
-def test_ls_lists_buckets_and_what_is_in_them(alice: Kernel) -> None:
+def test_ls_lists_buckets_and_what_is_in_them(alice: AliceKernel) -> None:
     shown = alice.run("%storage ls")["text"]
     assert re.search(r"^alice ", shown, re.MULTILINE)
     for path in (
@@ -138,7 +95,7 @@ def test_ls_lists_buckets_and_what_is_in_them(alice: Kernel) -> None:
     assert "<img" not in odd
 
 
-def test_a_link_is_a_value(alice: Kernel) -> None:
+def test_a_link_is_a_value(alice: AliceKernel) -> None:
     shown = alice.run("link = %storage share 'cloud-storage/alice/runs/a b.csv' --expires 5m\nprint(link.url)")
     assert shown["error"] == ""
     assert httpx.get(shown["text"].strip()).content == b"1,2"
@@ -167,11 +124,11 @@ def test_a_link_is_a_value(alice: Kernel) -> None:
         ("format", "invalid choice"),
     ],
 )
-def test_an_error_is_one_sentence(alice: Kernel, line: str, said: str) -> None:
+def test_an_error_is_one_sentence(alice: AliceKernel, line: str, said: str) -> None:
     assert said in alice.refused(f"%storage {line}")
 
 
-def test_tab_offers_commands_and_folders(alice: Kernel) -> None:
+def test_tab_offers_commands_and_folders(alice: AliceKernel) -> None:
     def offered(text: str) -> list[str]:
         reply = alice.client.complete(text, len(text), reply=True, timeout=LIMIT)
         matches: list[str] = reply["content"]["matches"]
@@ -181,19 +138,19 @@ def test_tab_offers_commands_and_folders(alice: Kernel) -> None:
     assert "cloud-storage/alice/" in offered("%storage ls ")
 
 
-def test_retry_asks_the_agent(alice: Kernel) -> None:
+def test_retry_asks_the_agent(alice: AliceKernel) -> None:
     assert "Storage is mounted." in alice.run("%storage retry")["text"]
 
 
 def test_outside_a_server_there_is_none_and_by_hand_it_says_why(tmp_path: Path) -> None:
     with kernel(tmp_path) as client:
-        outside = Kernel(client, None, tmp_path)
+        outside = Kernel(client)
         assert "not found" in outside.refused("%storage")
         assert outside.run("%load_ext naas_server.magics")["error"] == ""
         assert "does not run inside a server" in outside.refused("%storage")
 
 
-def test_an_agent_that_is_gone_is_a_sentence(alice: Kernel, tmp_path: Path) -> None:
+def test_an_agent_that_is_gone_is_a_sentence(alice: AliceKernel, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "plan.json").write_text("{}")
@@ -209,7 +166,7 @@ def test_lives(text: str, life: int) -> None:
     assert seconds(text) == life
 
 
-def test_places_are_found_without_touching_the_disk(alice: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_are_found_without_touching_the_disk(alice: AliceKernel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAAS_STORAGE_RUN", str(alice.home.parent / "run"))
     monkeypatch.setenv("HOME", str(alice.home))
     monkeypatch.chdir(alice.home)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import email
 import email.policy
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from naas_local.ports import LOOPBACK, free_port
 
 
@@ -41,10 +48,21 @@ class MailSink:
 
 
 @contextlib.contextmanager
-def mail_sink() -> Iterator[MailSink]:
-    """An SMTP server."""
+def mail_sink(security: str = "none", context: ssl.SSLContext | None = None, password: str = "") -> Iterator[MailSink]:
+    """An SMTP server; with TLS from the first byte (``tls``) or after STARTTLS, and then only for who signs in with a password."""
     sink = MailSink()
-    controller = Controller(sink, hostname=LOOPBACK, port=sink.port)
+
+    def signs_in(
+        _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: LoginPassword
+    ) -> AuthResult:
+        return AuthResult(success=data.password == password.encode(), handled=False)
+
+    options: dict[str, Any] = {"authenticator": signs_in, "auth_required": security == "starttls"} if password else {}
+    if security == "tls":
+        options |= {"ssl_context": context, "auth_require_tls": False}  # aiosmtpd counts only what came after STARTTLS
+    elif security == "starttls":
+        options |= {"tls_context": context, "require_starttls": True}
+    controller = Controller(sink, hostname=LOOPBACK, port=sink.port, **options)
     controller.start()
     try:
         yield sink
@@ -90,3 +108,29 @@ def web_sink(port: int = 0) -> Iterator[WebSink]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def certificate(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for a host that signs itself: the file that makes programs trust it, and what a server shows."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    shown, secret = folder / "certificate.pem", folder / "key.pem"
+    shown.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, secret)
+    return shown, context

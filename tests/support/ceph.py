@@ -13,11 +13,14 @@ from naas_local.ceph.register import policy
 
 
 @contextlib.contextmanager
-def shared_cluster(folder: Path) -> Iterator[CephStore]:
-    """Two gateways on one cluster, trusting nobody yet. Without Ceph the test fails with the line to type."""
+def shared_cluster(folder: Path, **options: Any) -> Iterator[CephStore]:
+    """Two gateways on one cluster, trusting nobody yet. Without Ceph the test fails with the line to type.
+
+    Parameters: ``options``, as for `ceph_store`.
+    """
     if reason := missing_programs():
         pytest.fail(reason)
-    with ceph_store(folder, rgws=2) as store:
+    with ceph_store(folder, rgws=2, **options) as store:
         yield store
 
 

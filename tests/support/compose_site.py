@@ -27,6 +27,12 @@ LIMIT = 300
 SUBNET = "10.203.16.0/22"
 
 
+def deploy(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """`naas deploy compose`."""
+    argv = [NAAS, "deploy", "compose", "--config", str(config), "--out", str(out)]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+
+
 @dataclass
 class ComposeSite:
     """A deployment. ``folder``: what the command writes."""
@@ -47,8 +53,7 @@ class ComposeSite:
     def write(self) -> str:
         """`naas deploy compose`; what it says."""
         self.config.write_text(yaml.safe_dump(self.settings))
-        argv = [NAAS, "deploy", "compose", "--config", str(self.config), "--out", str(self.folder)]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+        done = deploy(self.config, self.folder)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -145,7 +145,7 @@ def sign_in_document(iam: EmbeddedIam, username: str, tokens: iam_login.Tokens, 
     )
 
 
-def gateway_settings(folder: Path, iam: EmbeddedIam, /, **sections: dict[str, Any]) -> dict[str, Any]:
+def gateway_settings(folder: Path, iam: EmbeddedIam, /, **sections: Any) -> dict[str, Any]:
     """A settings document for one gateway; secrets are made in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     secret_file(folder / "hub-token")
@@ -160,13 +160,11 @@ def gateway_settings(folder: Path, iam: EmbeddedIam, /, **sections: dict[str, An
             "hub_api_url": "http://127.0.0.1:9/hub/api",
         },
     }
-    return {name: {**base.get(name, {}), **sections.get(name, {})} for name in {*base, *sections}}
+    return {**sections, **{name: {**given, **sections.get(name, {})} for name, given in base.items()}}
 
 
 @contextlib.contextmanager
-def gateway_app(
-    folder: Path, iam: EmbeddedIam, /, *, name: str = "gateway", **sections: dict[str, Any]
-) -> Iterator[Gateway]:
+def gateway_app(folder: Path, iam: EmbeddedIam, /, *, name: str = "gateway", **sections: Any) -> Iterator[Gateway]:
     """Run the gateway; a second one with the same ``folder`` and another ``name`` shares database and keys.
 
     Parameters: ``sections``, settings to change, by section.

@@ -8,6 +8,11 @@ import httpx
 from gateway_app import Gateway
 from naas_client.gateway import API_PATH
 
+CHECK_ID = "f618072a-7bde-4eee-af63-71a77c5723bc"
+CHECK = f"/healthchecks/projects/1/checks/{CHECK_ID}"
+HOST = "harbor.example.org"
+"""In the place of a registry's host in a path."""
+
 USER_CALLS = [
     ("GET", "/me"),
     ("POST", "/tokens"),
@@ -19,8 +24,31 @@ USER_CALLS = [
     ("GET", "/s3-keys"),
     ("POST", "/s3-keys"),
     ("DELETE", "/s3-keys/1"),
+    ("GET", "/registry-logins"),
+    ("PUT", f"/registry-logins/{HOST}"),
+    ("DELETE", f"/registry-logins/{HOST}"),
+    ("GET", "/images"),
+    ("GET", "/images/tags"),
     ("GET", "/stop-reasons"),
     ("POST", "/stop-reasons/seen"),
+    ("GET", "/healthchecks/projects"),
+    ("POST", "/healthchecks/projects"),
+    ("PATCH", "/healthchecks/projects/1"),
+    ("DELETE", "/healthchecks/projects/1"),
+    ("GET", "/healthchecks/checks"),
+    ("GET", "/healthchecks/projects/1/checks"),
+    ("POST", "/healthchecks/projects/1/checks"),
+    ("GET", CHECK),
+    ("PATCH", CHECK),
+    ("DELETE", CHECK),
+    ("POST", f"{CHECK}/pause"),
+    ("POST", f"{CHECK}/resume"),
+    ("GET", f"{CHECK}/pings"),
+    ("GET", f"{CHECK}/pings/1/body"),
+    ("GET", f"{CHECK}/flips"),
+    ("GET", "/healthchecks/projects/1/channels"),
+    ("GET", "/healthchecks/projects/1/badges"),
+    ("POST", "/healthchecks/schedule/preview"),
 ]
 
 HUB_CALLS = [
@@ -32,15 +60,36 @@ HUB_CALLS = [
     ("PUT", "/hub/gpus"),
     ("POST", "/hub/users/alice/gpus"),
     ("DELETE", "/hub/users/alice/gpus"),
+    ("GET", f"/hub/users/alice/registry-logins/{HOST}"),
+    ("GET", "/hub/users/alice/images"),
+    ("GET", "/hub/users/alice/images/tags"),
     ("POST", "/hub/stop-reasons"),
     ("GET", "/hub/users/alice/stop-reasons"),
 ]
 BODIES: dict[str, Any] = {
+    "/healthchecks/projects": {"name": "mine", "api_key": "x" * 32},
+    "/healthchecks/projects/1/checks": {"name": "x"},
+    "/healthchecks/schedule/preview": {"schedule": "* * * * *"},
     "/s3-keys": {"description": "backup", "days": 7},
     "/tokens": {"audience": "object"},
     "/hub/users/alice/gpus": {"flavour": "A100"},
     "/hub/stop-reasons": {"username": "alice", "code": "admin", "message": "m", "at": "2026-01-01T00:00:00Z"},
 }
+
+
+def template(path: str) -> str:
+    """The path as the API's description has it."""
+    named = {
+        "s3-keys/1": "s3-keys/{key_id}",
+        "projects/1": "projects/{project_id}",
+        CHECK_ID: "{check_id}",
+        "pings/1": "pings/{n}",
+        HOST: "{registry}",
+        "/users/alice": "/users/{name}",
+    }
+    for value, name in named.items():
+        path = path.replace(value, name)
+    return path
 
 
 def call(gateway: Gateway, method: str, path: str, token: str | None = None, **options: Any) -> httpx.Response:

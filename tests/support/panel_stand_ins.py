@@ -185,7 +185,7 @@ def _handler(gateway: GatewayStandIn) -> type[BaseHTTPRequestHandler]:
             with contextlib.suppress(OSError):
                 self.wfile.write(body)
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - names of http.server
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - names of http.server
 
         def _stream(self, last: int) -> None:
             self.send_response(200)

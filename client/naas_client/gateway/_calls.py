@@ -26,16 +26,21 @@ from naas_client.models import (
     GpuState,
     Health,
     Identity,
+    ImagePage,
     MadeS3Key,
     Me,
+    NewRegistryLogin,
     NewS3Key,
     OwnS3Keys,
     Page,
+    RegistryCredentials,
+    RegistryLogin,
     S3Credentials,
     S3Key,
     SignIn,
     StopReason,
     StoragePlan,
+    TagPage,
     Usage,
 )
 
@@ -57,7 +62,7 @@ class Call(Generic[T]):
     params: Mapping[str, str | int] = field(default_factory=dict)
 
 
-def _nothing(_body: object) -> None:
+def nothing(_body: object) -> None:
     return None
 
 
@@ -81,7 +86,8 @@ class Calls:
     gpus = Call("GET", "/gpus", Page[GpuState].model_validate)
     gpus_for_hub = Call("GET", "/hub/gpus", Page[GpuState].model_validate)
     s3_keys = Call("GET", "/s3-keys", OwnS3Keys.model_validate)
-    stop_reasons_seen = Call("POST", "/stop-reasons/seen", _nothing)
+    registry_logins = Call("GET", "/registry-logins", Page[RegistryLogin].model_validate)
+    stop_reasons_seen = Call("POST", "/stop-reasons/seen", nothing)
 
     @staticmethod
     def token(audience: str) -> Call[AccessToken]:
@@ -111,6 +117,36 @@ class Calls:
         return Call("DELETE", f"/admin/s3-keys/{key_id}", S3Key.model_validate)
 
     @staticmethod
+    def set_registry_login(registry: str, new: NewRegistryLogin) -> Call[RegistryLogin]:
+        path = f"/registry-logins/{quote(registry, safe='')}"
+        return Call("PUT", path, RegistryLogin.model_validate, json=_document(new))
+
+    @staticmethod
+    def forget_registry_login(registry: str) -> Call[None]:
+        return Call("DELETE", f"/registry-logins/{quote(registry, safe='')}", nothing)
+
+    @staticmethod
+    def registry_credentials(name: str, registry: str) -> Call[RegistryCredentials]:
+        path = _user(name, f"registry-logins/{quote(registry, safe='')}")
+        return Call("GET", path, RegistryCredentials.model_validate)
+
+    @staticmethod
+    def images(
+        search: str, registry: str, project: str, limit: int, cursor: str | None, name: str = ""
+    ) -> Call[ImagePage]:
+        wanted = {"search": search, "registry": registry, "project": project, "cursor": cursor}
+        params: dict[str, str | int] = {key: value for key, value in wanted.items() if value}
+        path = _user(name, "images") if name else "/images"
+        return Call("GET", path, ImagePage.model_validate, params={**params, "limit": limit})
+
+    @staticmethod
+    def image_tags(image: str, tag: str, limit: int, cursor: str | None, name: str = "") -> Call[TagPage]:
+        wanted = {"image": image, "tag": tag, "cursor": cursor}
+        params: dict[str, str | int] = {**{key: value for key, value in wanted.items() if value}, "limit": limit}
+        path = _user(name, "images/tags") if name else "/images/tags"
+        return Call("GET", path, TagPage.model_validate, params=params)
+
+    @staticmethod
     def audit(
         actor: str | None, action: str | None, since: dt.datetime | None, limit: int, cursor: str | None
     ) -> Call[Page[AuditRow]]:
@@ -128,7 +164,7 @@ class Calls:
 
     @staticmethod
     def sign_out(name: str) -> Call[None]:
-        return Call("POST", _user(name, "sign-out"), _nothing)
+        return Call("POST", _user(name, "sign-out"), nothing)
 
     @staticmethod
     def prepare_storage(name: str) -> Call[StoragePlan]:
@@ -136,7 +172,7 @@ class Calls:
 
     @staticmethod
     def add_stop_reason(reason: StopReason) -> Call[None]:
-        return Call("POST", "/hub/stop-reasons", _nothing, json=_document(reason))
+        return Call("POST", "/hub/stop-reasons", nothing, json=_document(reason))
 
     @staticmethod
     def user_stop_reasons(name: str) -> Call[Page[StopReason]]:
@@ -144,7 +180,7 @@ class Calls:
 
     @staticmethod
     def report_gpus(devices: GpuDevices) -> Call[None]:
-        return Call("PUT", "/hub/gpus", _nothing, json=_document(devices))
+        return Call("PUT", "/hub/gpus", nothing, json=_document(devices))
 
     @staticmethod
     def lease_gpus(name: str, wanted: GpuRequest) -> Call[GpuLease]:
@@ -152,7 +188,7 @@ class Calls:
 
     @staticmethod
     def release_gpus(name: str, server: str) -> Call[None]:
-        return Call("DELETE", _user(name, "gpus"), _nothing, params={"server": server})
+        return Call("DELETE", _user(name, "gpus"), nothing, params={"server": server})
 
 
 def headers_for(token: str, request_id: str | None) -> dict[str, str]:

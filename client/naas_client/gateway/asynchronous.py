@@ -10,6 +10,7 @@ import httpx
 
 from naas_client.errors import Unavailable, error_from_answer
 from naas_client.gateway._calls import Call, Calls, body_of, headers_for, needs_tls, read_answer, read_event, silent
+from naas_client.gateway.checks import ChecksClient
 from naas_client.models import (
     AccessToken,
     AuditRow,
@@ -22,16 +23,21 @@ from naas_client.models import (
     GpuState,
     Health,
     Identity,
+    ImagePage,
     MadeS3Key,
     Me,
+    NewRegistryLogin,
     NewS3Key,
     OwnS3Keys,
     Page,
+    RegistryCredentials,
+    RegistryLogin,
     S3Credentials,
     S3Key,
     SignIn,
     StopReason,
     StoragePlan,
+    TagPage,
     Usage,
 )
 
@@ -54,6 +60,7 @@ class GatewayClient:
         # No proxy from the environment: the gateway is inside, and the token must not go through anybody else.
         transport = httpx.AsyncHTTPTransport(retries=1, verify=needs_tls(base_url))
         self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout, transport=transport, trust_env=False)
+        self.checks = ChecksClient(self._do)
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,6 +140,37 @@ class GatewayClient:
         """End anybody's key, as `revoke_s3_key` does; needs the admin scope."""
         return await self._do(Calls.revoke_any_s3_key(key_id))
 
+    async def registry_logins(self) -> Page[RegistryLogin]:
+        """The site's registries of images, each with the caller's login; never a secret."""
+        return await self._do(Calls.registry_logins)
+
+    async def set_registry_login(self, registry: str, new: NewRegistryLogin) -> RegistryLogin:
+        """Have the gateway keep a login. Raises InvalidInput (``wrong-login``) when the registry does not accept it."""
+        return await self._do(Calls.set_registry_login(registry, new))
+
+    async def forget_registry_login(self, registry: str) -> None:
+        """Forget the caller's login; none is no error."""
+        await self._do(Calls.forget_registry_login(registry))
+
+    async def images(
+        self,
+        *,
+        search: str = "",
+        registry: str = "",
+        project: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+        user: str = "",
+    ) -> ImagePage:
+        """Images of the site's registries, by name. Parameters: ``user``, hub only: as whom to look."""
+        return await self._do(Calls.images(search, registry, project, limit, cursor, user))
+
+    async def image_tags(
+        self, image: str, *, tag: str = "", limit: int = 20, cursor: str | None = None, user: str = ""
+    ) -> TagPage:
+        """Tags of an image. Parameters: ``tag``, only that one; ``user``, hub only: as whom. Raises NotFound (``no-such-image``)."""
+        return await self._do(Calls.image_tags(image, tag, limit, cursor, user))
+
     async def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""
         return await self._do(Calls.stop_reasons(limit, cursor))
@@ -176,6 +214,10 @@ class GatewayClient:
     async def user_stop_reasons(self, name: str) -> Page[StopReason]:
         """Hub only: the person's unseen stop reasons."""
         return await self._do(Calls.user_stop_reasons(name))
+
+    async def registry_credentials(self, name: str, registry: str) -> RegistryCredentials:
+        """Hub only: a person's login at a registry. Raises NotFound (``no-registry-login``) when there is no good one."""
+        return await self._do(Calls.registry_credentials(name, registry))
 
     async def report_gpus(self, devices: GpuDevices) -> None:
         """Hub only: all GPUs that there are now; those that are left out are not given out any more."""

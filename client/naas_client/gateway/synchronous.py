@@ -9,6 +9,7 @@ import httpx
 
 from naas_client.errors import Unavailable
 from naas_client.gateway._calls import Call, Calls, headers_for, needs_tls, read_answer, silent
+from naas_client.gateway.checks import SyncChecksClient
 from naas_client.models import (
     AccessToken,
     AuditRow,
@@ -20,16 +21,21 @@ from naas_client.models import (
     GpuState,
     Health,
     Identity,
+    ImagePage,
     MadeS3Key,
     Me,
+    NewRegistryLogin,
     NewS3Key,
     OwnS3Keys,
     Page,
+    RegistryCredentials,
+    RegistryLogin,
     S3Credentials,
     S3Key,
     SignIn,
     StopReason,
     StoragePlan,
+    TagPage,
     Usage,
 )
 
@@ -43,6 +49,7 @@ class SyncGatewayClient:
         self._token, self._request_id = token, request_id
         transport = httpx.HTTPTransport(retries=1, verify=needs_tls(base_url))
         self._http = httpx.Client(base_url=base_url, timeout=timeout, transport=transport, trust_env=False)
+        self.checks = SyncChecksClient(self._do)
 
     def __enter__(self) -> Self:
         return self
@@ -117,6 +124,37 @@ class SyncGatewayClient:
         """End anybody's key, as `revoke_s3_key` does; needs the admin scope."""
         return self._do(Calls.revoke_any_s3_key(key_id))
 
+    def registry_logins(self) -> Page[RegistryLogin]:
+        """The site's registries of images, each with the caller's login; never a secret."""
+        return self._do(Calls.registry_logins)
+
+    def set_registry_login(self, registry: str, new: NewRegistryLogin) -> RegistryLogin:
+        """Have the gateway keep a login. Raises InvalidInput (``wrong-login``) when the registry does not accept it."""
+        return self._do(Calls.set_registry_login(registry, new))
+
+    def forget_registry_login(self, registry: str) -> None:
+        """Forget the caller's login; none is no error."""
+        self._do(Calls.forget_registry_login(registry))
+
+    def images(
+        self,
+        *,
+        search: str = "",
+        registry: str = "",
+        project: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+        user: str = "",
+    ) -> ImagePage:
+        """Images of the site's registries, by name. Parameters: ``user``, hub only: as whom to look."""
+        return self._do(Calls.images(search, registry, project, limit, cursor, user))
+
+    def image_tags(
+        self, image: str, *, tag: str = "", limit: int = 20, cursor: str | None = None, user: str = ""
+    ) -> TagPage:
+        """Tags of an image. Parameters: ``tag``, only that one; ``user``, hub only: as whom. Raises NotFound (``no-such-image``)."""
+        return self._do(Calls.image_tags(image, tag, limit, cursor, user))
+
     def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""
         return self._do(Calls.stop_reasons(limit, cursor))
@@ -160,6 +198,10 @@ class SyncGatewayClient:
     def user_stop_reasons(self, name: str) -> Page[StopReason]:
         """Hub only: the person's unseen stop reasons."""
         return self._do(Calls.user_stop_reasons(name))
+
+    def registry_credentials(self, name: str, registry: str) -> RegistryCredentials:
+        """Hub only: a person's login at a registry. Raises NotFound (``no-registry-login``) when there is no good one."""
+        return self._do(Calls.registry_credentials(name, registry))
 
     def report_gpus(self, devices: GpuDevices) -> None:
         """Hub only: all GPUs that there are now; those that are left out are not given out any more."""

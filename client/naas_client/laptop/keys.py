@@ -5,32 +5,17 @@ On one's own computer after `naas login`, and in a terminal of one's server, who
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from typing import TypeVar
-
 import click
 from pydantic import ValidationError
 
 from naas_client.errors import InvalidInput
 from naas_client.gateway import SyncGatewayClient
-from naas_client.laptop.commands import chosen_person, service_option
-from naas_client.laptop.person import GATEWAY_LIMIT
+from naas_client.laptop.commands import service_option
+from naas_client.laptop.person import ask
 from naas_client.models import MadeS3Key, NewS3Key, S3Key
 from naas_client.terminal import say
 
-Answer = TypeVar("Answer")
-
 PROFILE = "naas-key"
-
-
-def _ask(service: str | None, question: Callable[[SyncGatewayClient], Answer]) -> Answer:
-    """Ask with the server's own token inside of a server, else as the person who is signed in here."""
-    address, token = os.environ.get("NAAS_GATEWAY_URL", ""), os.environ.get("JUPYTERHUB_API_TOKEN", "")
-    if service is None and address and token:
-        with SyncGatewayClient(address, token, timeout=GATEWAY_LIMIT) as gateway:
-            return question(gateway)
-    return chosen_person(service).ask(question)
 
 
 @click.group()
@@ -45,7 +30,7 @@ def keys() -> None:
 @service_option
 def list_keys(service: str | None) -> None:
     """Your keys, newest first."""
-    found = _ask(service, SyncGatewayClient.s3_keys)
+    found = ask(service, SyncGatewayClient.s3_keys)
     for key in found.items:
         say(f"{key.id:>5}  {key.access_key_id}  {_state(key):<30}  {_rights(key):<10}  {key.description}")
     if not found.items:
@@ -66,7 +51,7 @@ def make(description: str, days: int, read_only: bool, service: str | None) -> N
             f"{mistake['loc'][0]}: {mistake['msg'].removeprefix('Value error, ')}" for mistake in error.errors()
         ]
         raise InvalidInput(f"{'; '.join(mistakes)}. Correct it; nothing was made.") from None
-    _show(_ask(service, lambda gateway: gateway.make_s3_key(new)))
+    _show(ask(service, lambda gateway: gateway.make_s3_key(new)))
 
 
 @keys.command()
@@ -74,7 +59,7 @@ def make(description: str, days: int, read_only: bool, service: str | None) -> N
 @service_option
 def revoke(key_id: int, service: str | None) -> None:
     """End the key with this number (see `naas keys list`) at once."""
-    key = _ask(service, lambda gateway: gateway.revoke_s3_key(key_id))
+    key = ask(service, lambda gateway: gateway.revoke_s3_key(key_id))
     if key.state == "ended":
         say(f"The key {key.access_key_id} ({key.description}) opens nothing any more.")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -136,3 +137,24 @@ def session_of(service: str, configuration: ClientConfiguration, tokens: Tokens)
 def configuration_in(session: Session) -> ClientConfiguration:
     """How this session was begun; a refresh token goes to nobody but the IAM that gave it."""
     return ClientConfiguration.model_validate(session.model_dump(include=set(ClientConfiguration.model_fields)))
+
+
+def service_of(service: str | None) -> str:
+    """The service that `ask` would ask. Raises NotSignedIn."""
+    inside = _inside(service)
+    return inside[0] if inside else Sessions().chosen(service)
+
+
+def ask(service: str | None, question: Callable[[SyncGatewayClient], Answer]) -> Answer:
+    """Ask with the server's own token inside of a server, else as the person who is signed in at a service (None: the last one)."""
+    if inside := _inside(service):
+        with SyncGatewayClient(*inside, timeout=GATEWAY_LIMIT) as gateway:
+            return question(gateway)
+    sessions = Sessions()
+    return LaptopPerson(sessions, sessions.chosen(service)).ask(question)
+
+
+def _inside(service: str | None) -> tuple[str, str] | None:
+    """Address and token of the gateway in a server of the platform."""
+    address, token = os.environ.get("NAAS_GATEWAY_URL", ""), os.environ.get("JUPYTERHUB_API_TOKEN", "")
+    return (address, token) if service is None and address and token else None

@@ -29,6 +29,16 @@ from naas_client.models.checks import (
     WantedSchedule,
 )
 from naas_client.models.gpus import DeviceId, GpuDevice, GpuDevices, GpuLease, GpuRequest, GpuState, NodeName
+from naas_client.models.images import (
+    ImagePage,
+    ImageTag,
+    NewRegistryLogin,
+    RegistryCredentials,
+    RegistryImage,
+    RegistryLogin,
+    Scan,
+    TagPage,
+)
 from naas_client.models.operation import AuditRow, Event, Health, Part, StopReason
 from naas_client.models.people import AccessToken, Capability, Claims, ClientConfiguration, Identity, Me, SignIn
 from naas_client.models.s3_keys import MadeS3Key, NewS3Key, OwnS3Keys, S3Key
@@ -84,11 +94,14 @@ __all__ = [
     "GpuState",
     "Health",
     "Identity",
+    "ImagePage",
+    "ImageTag",
     "MadeS3Key",
     "Me",
     "NewBucket",
     "NewCheck",
     "NewCheckProject",
+    "NewRegistryLogin",
     "NewS3Key",
     "NodeName",
     "ObjectPage",
@@ -96,14 +109,19 @@ __all__ = [
     "Page",
     "Part",
     "PresignedLink",
+    "RegistryCredentials",
+    "RegistryImage",
+    "RegistryLogin",
     "S3Credentials",
     "S3Key",
+    "Scan",
     "SchedulePreview",
     "SignIn",
     "StopReason",
     "StoragePlan",
     "StorageStatus",
     "StoredObject",
+    "TagPage",
     "Upload",
     "Usage",
     "WantedSchedule",

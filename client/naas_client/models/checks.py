@@ -23,6 +23,7 @@ Period = Annotated[int, Field(strict=True, ge=SHORTEST_PERIOD, le=LONGEST_PERIOD
 Line = Annotated[str, Field(min_length=1, max_length=100)]
 Tag = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=100)]
 Keywords = Annotated[str, Field(max_length=200, description="separated by commas")]
+CalendarKind = Literal["cron", "oncalendar"]
 ScheduleKind = Literal["simple", "cron", "oncalendar"]
 
 
@@ -110,7 +111,7 @@ class CheckFields(Document):
     channels: list[Annotated[str, Field(min_length=1, max_length=200)]] | None = Field(
         default=None,
         max_length=100,
-        description="ids of channels, or names, that are told; `*` alone: all of the project",
+        description="ids of channels, or names, that are told; `*`: all of the project, as for a new check that says nothing",
     )
     start_kw: Keywords | None = None
     success_kw: Keywords | None = None
@@ -200,6 +201,7 @@ class Check(Document):
     filter_body: bool = False
     filter_http_body: bool = False
     filter_default_fail: bool = False
+    as_of: dt.datetime = Field(description="when the server said so")
     ping_url: str = Field(default="", description="where programs report; empty with a read-only key")
     badge_url: str = ""
 
@@ -308,15 +310,13 @@ class WantedSchedule(Document):
 
     schedule: str = Field(min_length=1, max_length=100)
     tz: str = Field(default="UTC", min_length=1, max_length=36)
-    kind: Literal["cron", "oncalendar"] | None = Field(
-        default=None, description="None: five fields in one line are cron"
-    )
+    kind: CalendarKind | None = Field(default=None, description="None: five fields in one line are cron")
 
 
 class SchedulePreview(Document):
     """What a schedule means."""
 
-    kind: Literal["cron", "oncalendar"]
+    kind: CalendarKind
     tz: str
     text: str = Field(default="", description="in English words; empty where they are not known (OnCalendar)")
     runs: list[dt.datetime] = Field(

@@ -7,7 +7,7 @@ import logging
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from naas_client.errors import Forbidden, InvalidInput, NaasError, NotFound, NotSignedIn, Unavailable
+from naas_client.errors import Forbidden, InvalidInput, NaasError, NotFound, NotSignedIn, TooMany, Unavailable
 from naas_client.logs import request_id
 from starlette.exceptions import HTTPException
 
@@ -26,7 +26,7 @@ def error_response(error: NaasError) -> JSONResponse:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooMany):
         headers["Retry-After"] = "5"
     return JSONResponse(error.answer(request_id.get()).model_dump(), status_code=error.status, headers=headers)
 

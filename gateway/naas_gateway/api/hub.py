@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 from naas_client.errors import InvalidInput
 from naas_client.models import (
     Claims,
@@ -13,14 +13,18 @@ from naas_client.models import (
     GpuRequest,
     GpuState,
     Identity,
+    ImagePage,
     Page,
+    RegistryCredentials,
     SignIn,
     StopReason,
     StoragePlan,
+    TagPage,
 )
 from naas_client.names import is_hub_name
 
 from naas_gateway.api.auth import NameDep, PlatformDep, hub_only
+from naas_gateway.api.images import LONGEST_HOST, ImagesQuery, TagsQuery
 
 router = APIRouter(prefix="/hub", tags=["hub"], dependencies=[Depends(hub_only)])
 
@@ -77,6 +81,31 @@ async def release_gpus(
 ) -> None:
     """Take back the GPUs of one of the person's servers."""
     await platform.gpus.release(name, server)
+
+
+@router.get("/users/{name}/registry-logins/{registry}")
+async def registry_credentials(
+    platform: PlatformDep, name: NameDep, registry: Annotated[str, Path(max_length=LONGEST_HOST)], response: Response
+) -> RegistryCredentials:
+    """The person's login at a registry, for one download by the container engine; 404 `no-registry-login`."""
+    response.headers["Cache-Control"] = "no-store"
+    return await platform.registries.credentials(await platform.people.by_name(name), registry)
+
+
+@router.get("/users/{name}/images")
+async def user_images(platform: PlatformDep, name: NameDep, wanted: ImagesQuery) -> ImagePage:
+    """As `GET /images`, for the spawn page."""
+    row = await platform.people.by_name(name)
+    claims = await platform.people.claims(row, platform.settings.iam.auth_refresh_age)
+    return await platform.registries.images(row, claims, **wanted.model_dump())
+
+
+@router.get("/users/{name}/images/tags")
+async def user_image_tags(platform: PlatformDep, name: NameDep, wanted: TagsQuery) -> TagPage:
+    """As `GET /images/tags`, for the spawn page."""
+    row = await platform.people.by_name(name)
+    claims = await platform.people.claims(row, platform.settings.iam.auth_refresh_age)
+    return await platform.registries.tags(row, claims, **wanted.model_dump())
 
 
 @router.post("/stop-reasons", status_code=204)

@@ -64,11 +64,11 @@ class Service:
     """One outside service.
 
     Parameters: ``name``, for metrics and `/health`; ``title``, for people; ``url``, any of its addresses (a loopback one is never
-    called through a proxy); ``timeout``, seconds for one whole request.
+    called through a proxy); ``timeout``, seconds for one whole request; ``largest``, bytes of an answer.
     """
 
-    def __init__(self, name: str, title: str, url: str, *, timeout: float = 8.0) -> None:
-        self.name, self.title, self.timeout = name, title, timeout
+    def __init__(self, name: str, title: str, url: str, *, timeout: float = 8.0, largest: int = LARGEST_ANSWER) -> None:
+        self.name, self.title, self.timeout, self._largest = name, title, timeout, largest
         self.circuit = Circuit()
         trust_env = not is_loopback(url)
         limits = httpx.Timeout(timeout, connect=CONNECT_TIMEOUT)
@@ -121,7 +121,7 @@ class Service:
         started = time.monotonic()
         try:
             async with asyncio.timeout(self.timeout):
-                answer = await _bounded(client, request, auth)
+                answer = await _bounded(client, request, auth, self._largest)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise self._failed(NeverSent, type(error).__name__, started) from error
         except (httpx.HTTPError, TimeoutError, OSError) as error:
@@ -140,14 +140,16 @@ class Service:
         return kind(f"{self.title} does not answer. Try again in a minute.", code=f"{self.name}-down")
 
 
-async def _bounded(client: httpx.AsyncClient, request: httpx.Request, auth: tuple[str, str] | None) -> Answer:
+async def _bounded(
+    client: httpx.AsyncClient, request: httpx.Request, auth: tuple[str, str] | None, largest: int
+) -> Answer:
     basic = httpx.BasicAuth(*auth) if auth else httpx.USE_CLIENT_DEFAULT
     answer = await client.send(request, stream=True, auth=basic)
     try:
         body = bytearray()
         async for chunk in answer.aiter_bytes():
             body += chunk
-            if len(body) > LARGEST_ANSWER:
+            if len(body) > largest:
                 raise httpx.DecodingError("answer too large", request=request)
     finally:
         await answer.aclose()

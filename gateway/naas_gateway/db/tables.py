@@ -5,7 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, DateTime, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -201,3 +212,84 @@ class S3KeyRow(Base):
     """``making`` (its owner has not seen the secret yet), ``active`` or ``revoking``."""
     reason: Mapped[str] = mapped_column(String(20))
     """Why it is to end, when ``revoking``."""
+
+
+class RegistryLoginRow(Base):
+    """A person's login at a registry of images."""
+
+    __tablename__ = "registry_logins"
+    __table_args__ = (UniqueConstraint("user_id", "host"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("identities.id"))
+    host: Mapped[str] = mapped_column(String(260))
+    username: Mapped[str] = mapped_column(String(255))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    refused: Mapped[bool] = mapped_column(Boolean)
+    """The registry did not accept it when it was last asked."""
+    set_at: Mapped[dt.datetime] = mapped_column(Utc)
+    checked_at: Mapped[dt.datetime] = mapped_column(Utc)
+
+
+class CheckProjectRow(Base):
+    """A project of the Healthchecks server that somebody registered, with its API key."""
+
+    __tablename__ = "check_projects"
+    __table_args__ = (
+        UniqueConstraint("scope", "key_digest"),
+        Index("ix_check_projects_key_digest", "key_digest"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scope: Mapped[str] = mapped_column(String(270))
+    """``user:<id>`` or ``group:<name>``: whose it is."""
+    user_id: Mapped[int] = mapped_column(ForeignKey("identities.id"))
+    group: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(100))
+    api_key: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    key_digest: Mapped[str] = mapped_column(String(64))
+    read_only: Mapped[bool] = mapped_column(Boolean)
+    members_write: Mapped[bool] = mapped_column(Boolean)
+    provisioned: Mapped[bool] = mapped_column(Boolean)
+    registered_at: Mapped[dt.datetime] = mapped_column(Utc)
+
+
+class CheckKeyRow(Base):
+    """What all replicas know of an API key (by its digest): how many requests it has left, and what has become of it."""
+
+    __tablename__ = "check_keys"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tokens: Mapped[float] = mapped_column(Float)
+    """Requests that might be made at ``counted_at``."""
+    counted_at: Mapped[dt.datetime] = mapped_column(Utc)
+    held_until: Mapped[dt.datetime | None] = mapped_column(Utc)
+    held_for: Mapped[float] = mapped_column(Float)
+    """Seconds of the last pause that the server asked for."""
+    revoked_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+    """When the server said last that it does not know the key."""
+    changed_at: Mapped[dt.datetime | None] = mapped_column(Utc)
+    """The last change made here: what was read before is not kept."""
+
+
+class CheckWatcherRow(Base):
+    """A person who looks at a project."""
+
+    __tablename__ = "check_watchers"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("check_projects.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("identities.id"), primary_key=True)
+    notify: Mapped[bool] = mapped_column(Boolean)
+    looked_at: Mapped[dt.datetime] = mapped_column(Utc)
+
+
+class CheckStatesRow(Base):
+    """The states of a key's checks as the watcher saw them last, by id."""
+
+    __tablename__ = "check_states"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    states: Mapped[dict[str, str]] = mapped_column(JSON)

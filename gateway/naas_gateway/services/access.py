@@ -11,6 +11,7 @@ TITLES = {
     "catalogue": "The service catalogue",
     "healthchecks": "Healthchecks",
     "gpu": "GPUs",
+    "images": "Images of the registries",
     "s3-keys": "Keys for other programs",
 }
 
@@ -45,6 +46,12 @@ class Access:
         groups = self._settings.capabilities.get(name)
         return self._open(name, groups, claims.groups)
 
+    def healthchecks(self, claims: Claims) -> Capability:
+        """Whether the person may have checks; closed where the site has no server for them."""
+        if not self._settings.healthchecks.url:
+            return Capability(allowed=False, reason="This site has no Healthchecks server. Ask its operators.")
+        return self.capability("healthchecks", claims)
+
     def s3_keys(self, claims: Claims) -> Capability:
         """Whether the person may have long-lived keys; unlike other capabilities closed until groups are named. Keys open storage,
         so storage has to be open too."""
@@ -70,4 +77,6 @@ class Access:
     def capabilities(self, claims: Claims) -> dict[str, Capability]:
         """All capabilities that the site names."""
         found = self.of_groups(claims.groups)
+        if self._settings.healthchecks.url or "healthchecks" in found:
+            found["healthchecks"] = self.healthchecks(claims)
         return {**found, "s3-keys": self.s3_keys(claims)} if self._settings.storage.long_lived_keys.groups else found

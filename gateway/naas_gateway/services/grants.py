@@ -22,7 +22,7 @@ from naas_gateway.clients.iam import Tokens
 from naas_gateway.clock import seconds, utcnow
 from naas_gateway.db.engine import Database
 from naas_gateway.db.keys import Keyring, Unreadable
-from naas_gateway.db.tables import GrantRow, IdentityRow, RefreshTokenRow
+from naas_gateway.db.tables import CheckProjectRow, GrantRow, IdentityRow, RefreshTokenRow, RegistryLoginRow
 from naas_gateway.services import audit
 from naas_gateway.services.events import Events
 
@@ -338,7 +338,13 @@ class Grants:
     async def reencrypt(self) -> int:
         """Encrypt everything under the newest key; the number of rows changed. Rows that no key reads are left as they are."""
         changed = 0
-        for table, column in ((GrantRow, GrantRow.access_token), (RefreshTokenRow, RefreshTokenRow.token)):
+        secrets = (
+            (GrantRow, GrantRow.access_token),
+            (RefreshTokenRow, RefreshTokenRow.token),
+            (CheckProjectRow, CheckProjectRow.api_key),
+            (RegistryLoginRow, RegistryLoginRow.secret),
+        )
+        for table, column in secrets:
             key = table.__mapper__.primary_key[0]
             async with self._database.read() as session:
                 old_key = table.key_id.in_(self._keys.ids[1:]) & (column != b"")

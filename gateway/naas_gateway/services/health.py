@@ -11,6 +11,7 @@ from typing import Literal
 from naas_client.errors import NaasError
 from naas_client.models import Health, Part
 
+from naas_gateway.clients.healthchecks import Healthchecks
 from naas_gateway.clients.http import Service
 from naas_gateway.clients.hub import Hub
 from naas_gateway.clients.iam import Iam
@@ -31,7 +32,14 @@ class HealthCheck:
     """Looks at the parts and remembers."""
 
     def __init__(
-        self, database: Database, iam: Iam, sts: Sts, hub: Hub, broker: Broker, provisioner: Provisioner
+        self,
+        database: Database,
+        iam: Iam,
+        sts: Sts,
+        hub: Hub,
+        broker: Broker,
+        provisioner: Provisioner,
+        healthchecks: Healthchecks | None,
     ) -> None:
         self._checks: dict[str, tuple[Callable[[], Awaitable[object]], list[Service]]] = {
             "database": (database.check, []),
@@ -39,6 +47,8 @@ class HealthCheck:
             "store": (sts.check, sts.sites.services),
             "hub": (hub.version, [hub.service]),
         }
+        if healthchecks is not None:
+            self._checks["healthchecks"] = (healthchecks.status, [healthchecks.service])
         self._remarks: dict[str, Callable[[], str]] = {
             "iam": lambda: broker.second_grants,
             "store": lambda: f"{sts.sites.trouble} {provisioner.trouble}".strip(),

@@ -11,6 +11,7 @@ from typing import Any
 
 from naas_client.settings import SharedSettings, read_secret
 
+from naas_gateway.clients.healthchecks import Healthchecks, HealthchecksAdmin
 from naas_gateway.clients.hub import Hub
 from naas_gateway.clients.iam import Credentials as ClientCredentials
 from naas_gateway.clients.iam import Iam
@@ -21,6 +22,13 @@ from naas_gateway.db.migrate import migrate
 from naas_gateway.services.access import Access
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.broker import Broker
+from naas_gateway.services.checks.budgets import Budgets
+from naas_gateway.services.checks.changes import Changes
+from naas_gateway.services.checks.looks import Looks
+from naas_gateway.services.checks.own import OwnProjects
+from naas_gateway.services.checks.projects import Projects
+from naas_gateway.services.checks.service import Checks
+from naas_gateway.services.checks.watch import EVERY, CheckWatcher
 from naas_gateway.services.collaborations import SharedServers
 from naas_gateway.services.credentials import Credentials
 from naas_gateway.services.departures import Departures
@@ -32,6 +40,7 @@ from naas_gateway.services.health import HealthCheck
 from naas_gateway.services.people import People
 from naas_gateway.services.provisioners import make_provisioner
 from naas_gateway.services.reasons import Reasons
+from naas_gateway.services.registries import Registries
 from naas_gateway.services.s3_keys import S3Keys
 from naas_gateway.services.shared import GroupFolders
 from naas_gateway.services.storage import Storage
@@ -67,7 +76,7 @@ class Platform:
         self.iam = Iam(settings.iam, iam_clients(settings))
         self.hub = Hub(settings.gateway, self.hub_token)
         self.sts = Sts(settings.storage)
-        keys = read_keys(settings.gateway.keys_file)
+        self.keys = keys = read_keys(settings.gateway.keys_file)
         self.database = Database(settings.gateway.database_url)
         self.events = Events(self.database)
         self.audit = Audit(self.database)
@@ -103,6 +112,7 @@ class Platform:
             self.provisioner,
             self.owner,
         )
+        self.registries = Registries(settings.registries, self.database, keys, self.access)
         self.departures = Departures(self.people, self.grants, self.broker, self.hub)
         self.watcher = Watcher(
             settings,
@@ -115,7 +125,27 @@ class Platform:
             self.gpus,
             self.owner,
         )
-        self.health = HealthCheck(self.database, self.iam, self.sts, self.hub, self.broker, self.provisioner)
+        self.healthchecks = Healthchecks(settings.healthchecks) if settings.healthchecks.url else None
+        self.checks: Checks | None = None
+        self.check_watcher: CheckWatcher | None = None
+        if self.healthchecks is not None:
+            self.checks, self.check_watcher = self._checks(self.healthchecks)
+        self.health = HealthCheck(
+            self.database, self.iam, self.sts, self.hub, self.broker, self.provisioner, self.healthchecks
+        )
+
+    def _checks(self, server: Healthchecks) -> tuple[Checks, CheckWatcher]:
+        settings, own = self.settings.healthchecks, None
+        if settings.admin_key_file is not None:
+            admin_key = read_secret(settings.admin_key_file, "healthchecks.admin_key_file")
+            admin = HealthchecksAdmin(settings, server.service, admin_key)
+            own = OwnProjects(self.database, self.keys, admin, self.owner)
+        budgets = Budgets(self.database, settings.requests_per_minute)
+        projects = Projects(settings, self.database, self.keys, self.access, server, budgets, own)
+        looks = Looks(settings, server, projects, budgets)
+        changes = Changes(settings, self.database, self.events, server, projects, looks)
+        watcher = CheckWatcher(self.database, self.keys, self.events, self.access, looks, self.owner)
+        return Checks(projects, looks, changes), watcher
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -134,6 +164,9 @@ class Platform:
             await self.broker.drain()
             for outside in (self.iam.service, self.sts, self.hub.service):
                 await outside.close()
+            await self.registries.close()
+            if self.healthchecks is not None:
+                await self.healthchecks.service.close()
             await self.database.close()
 
     def _recurring(self) -> list[Coroutine[Any, Any, None]]:
@@ -143,6 +176,7 @@ class Platform:
             forever(self.broker.revoke, REVOKE_EVERY, self.broker.wake_revoking),
             forever(self.watcher.tick, self.watcher.every / 3),
             forever(self.s3_keys.tick, self.s3_keys.every / 3),
+            *([forever(self.check_watcher.tick, EVERY / 3)] if self.check_watcher else []),
             forever(follow, LOOK),
             forever(self.events.forget_old, CLEAN_EVERY),
             forever(self.reasons.forget_old, CLEAN_EVERY),

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 import sqlite3
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, Self
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from naas_client.files import secret_file
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from naas_local.healthchecks import keys as keys_module
 from naas_local.healthchecks import rows
@@ -30,6 +32,7 @@ from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
 from naas_local.healthchecks.keys import Keys
 from naas_local.healthchecks.rows import LAB, Project
+from naas_local.healthchecks.settings import ADMIN_KEY, HealthchecksConfig
 from naas_local.healthchecks.times import whole_seconds
 
 LONGEST_OWNER = 200
@@ -37,7 +40,8 @@ LONGEST_WAIT = 60
 """Seconds."""
 MOST_NOTIFICATIONS = 100
 """In one answer; there may be more after the last of them."""
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
+_EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,180}")
+_WEB = re.compile(r"https?://[^\s/?#]+[^\s#]*")
 
 
 class NewProject(BaseModel):
@@ -46,7 +50,14 @@ class NewProject(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field("", max_length=100)
-    email: Email | Literal[""] = Field("", description="where alerts go as well")
+    email: str = Field("", description="where alerts go as well")
+
+    @field_validator("email")
+    @classmethod
+    def _email(cls, value: str) -> str:
+        if value and not _EMAIL.fullmatch(value):
+            raise ValueError("no e-mail address")
+        return value
 
 
 class NewChannel(BaseModel):
@@ -56,20 +67,33 @@ class NewChannel(BaseModel):
 
     kind: Literal["email", "webhook"]
     name: str = Field("", max_length=100)
-    value: str = Field(min_length=3, max_length=1000, description="address")
+    value: str = Field(max_length=1000, description="address")
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        if self.kind == "email" and not _EMAIL.fullmatch(self.value):
+            raise ValueError("value is no e-mail address")
+        if self.kind == "webhook" and not _WEB.fullmatch(self.value):
+            raise ValueError("value is no address that begins with http:// or https://")
+        return self
 
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Admin:
-    """The administrator's calls. Parameters: ``secret``, what a request has to show."""
+    """The administrator's calls, which have to show `admin.key`."""
 
-    def __init__(self, database: Database, clock: Clock, keys: Keys, alerts: Alerts, secret: str) -> None:
-        self._database, self._clock, self._keys, self._alerts, self._secret = database, clock, keys, alerts, secret
+    def __init__(
+        self, config: HealthchecksConfig, database: Database, clock: Clock, keys: Keys, alerts: Alerts
+    ) -> None:
+        self._database, self._clock, self._keys, self._alerts = database, clock, keys, alerts
+        self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._secret, self._sends_mail = secret_file(config.data / ADMIN_KEY), bool(config.mail.host)
 
     def add_routes(self, app: web.Application) -> None:
         """Let an application answer them."""
+        app.on_shutdown.append(self._close)
         one = "/api/projects/{owner}"
         for method, path, work in (
             ("PUT", one, self._make),
@@ -82,6 +106,10 @@ class Admin:
         ):
             app.router.add_route(method, path, self._guarded(work))
 
+    async def _close(self, _: web.Application) -> None:
+        """Let go whoever waits for notifications."""
+        self._closing.set_result(None)
+
     def _guarded(self, work: Handler) -> Handler:
         async def handle(http: web.Request) -> web.Response:
             given = http.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
@@ -91,7 +119,8 @@ class Admin:
                 return await work(http)
             except ValidationError as error:
                 first = error.errors()[0]
-                return refusal(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+                where = ".".join(map(str, first["loc"]))
+                return refusal(400, f"{where}: {first['msg']}".removeprefix(": "))
             except Answer as error:
                 return refusal(error.status, error.text)
 
@@ -105,13 +134,13 @@ class Admin:
             if (known := _project(db, owner)) is not None:
                 return known, {}
             db.execute(
-                "INSERT INTO projects (owner, name, created, badge_key) VALUES (?, ?, ?, ?)",
-                (owner, wanted.name or owner, self._clock.now(), str(uuid.uuid4())),
+                "INSERT INTO projects (owner, name, email, created, badge_key) VALUES (?, ?, ?, ?, ?)",
+                (owner, wanted.name or owner, wanted.email, self._clock.now(), str(uuid.uuid4())),
             )
             made = _known(db, owner)
             rows.add_channel(db, made.id, LAB, "Lab", "")
-            if wanted.email:
-                rows.add_channel(db, made.id, "email", wanted.email, wanted.email)
+            if self._sends_mail:
+                rows.add_mail_channels(db)
             return made, self._give_keys(db, made)
 
         project, keys = await self._database.write(work)
@@ -150,6 +179,8 @@ class Admin:
 
     async def _new_channel(self, http: web.Request) -> web.Response:
         owner, wanted = _owner(http), NewChannel.model_validate(await json_body(http))
+        if wanted.kind == "email" and not self._sends_mail:
+            raise Answer(400, "This service sends no e-mail. Set mail.host in naas.yaml first.")
 
         def work(db: sqlite3.Connection) -> str:
             return rows.add_channel(db, _known(db, owner).id, wanted.kind, wanted.name, wanted.value)
@@ -175,9 +206,9 @@ class Admin:
             told = self._alerts.told()
             found = await self._database.read(lambda db: _for_lab(db, after))
             left = end - asyncio.get_running_loop().time()
-            if found or left <= 0:
+            if found or left <= 0 or self._closing.done():
                 return answer({"notifications": found})
-            await asyncio.wait({told}, timeout=left)
+            await asyncio.wait({told, self._closing}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _owner(http: web.Request) -> str:

@@ -90,7 +90,7 @@ def _number(query: Mapping[str, str], name: str, most: int) -> int:
 def flips(db: sqlite3.Connection, check: Check, start: int, end: int) -> list[dict[str, Any]]:
     """The changes of status, newest first."""
     found = db.execute(
-        "SELECT created, new_status FROM flips WHERE check_id = ? AND created >= ? AND created < ? ORDER BY created DESC, id DESC",
+        "SELECT created, new_status FROM flips WHERE check_id = ? AND created >= ? AND created < ? ORDER BY id DESC",
         (check.id, start, end),
     )
     return [{"timestamp": whole_seconds(row["created"]), "up": int(row["new_status"] == "up")} for row in found]

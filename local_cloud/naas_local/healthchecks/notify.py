@@ -15,9 +15,10 @@ from typing import Self
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from naas_client.settings import MailSection, read_secret
 from yarl import URL
 
-from naas_local.healthchecks.settings import HealthchecksConfig, MailConfig
+from naas_local.healthchecks.settings import HealthchecksConfig
 
 LIMIT = 20.0
 """Seconds for one attempt."""
@@ -59,10 +60,11 @@ class Alert:
 
 
 class Notifier:
-    """Sends alerts. Parameters: ``config``, of the server."""
+    """Sends alerts. Parameters: ``config``, of the server. Raises InvalidInput when the mail server's password cannot be read."""
 
     def __init__(self, config: HealthchecksConfig) -> None:
         self._mail, self._private = config.mail, config.private_webhooks
+        self._password = _password(self._mail) if self._mail.user else ""
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -83,10 +85,10 @@ class Notifier:
             await self._call(alert)
 
     async def _send_mail(self, alert: Alert) -> None:
-        if self._mail is None:
-            raise NotSent("This server sends no e-mail: healthchecks.mail is not set.", again=False)
+        if not self._mail.host:
+            raise NotSent("This service sends no e-mail: mail.host is not set.", again=False)
         try:
-            await asyncio.to_thread(_deliver, self._mail, _message(self._mail, alert))
+            await asyncio.to_thread(_deliver, self._mail, self._password, _message(self._mail, alert))
         except smtplib.SMTPRecipientsRefused as error:
             refused = next(iter(error.recipients.values()))
             raise NotSent(f"The address was refused ({refused[0]}).", again=refused[0] < 500) from None
@@ -106,7 +108,7 @@ class Notifier:
             raise NotSent(f"The address could not be called: {type(error).__name__}.") from None
 
 
-def _message(mail: MailConfig, alert: Alert) -> EmailMessage:
+def _message(mail: MailSection, alert: Alert) -> EmailMessage:
     message = EmailMessage()
     title = " ".join(alert.title.split())
     message["Subject"] = f"{alert.status.upper()} | {title}"
@@ -119,12 +121,21 @@ def _message(mail: MailConfig, alert: Alert) -> EmailMessage:
     return message
 
 
-def _deliver(mail: MailConfig, message: EmailMessage) -> None:
-    with smtplib.SMTP(mail.host, mail.port, timeout=LIMIT) as smtp:
-        if mail.starttls:
-            smtp.starttls(context=ssl.create_default_context())
-        if mail.user and mail.password_file:
-            smtp.login(mail.user, mail.password_file.read_text().strip())
+def _password(mail: MailSection) -> str:
+    return read_secret(mail.password_file, "mail.password_file", shortest=6)
+
+
+def _deliver(mail: MailSection, password: str, message: EmailMessage) -> None:
+    context = ssl.create_default_context()
+    if mail.security == "tls":
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=LIMIT, context=context)
+    else:
+        smtp = smtplib.SMTP(mail.host, mail.port, timeout=LIMIT)
+    with smtp:
+        if mail.security == "starttls":
+            smtp.starttls(context=context)
+        if mail.user:
+            smtp.login(mail.user, password)
         smtp.send_message(message)
 
 

@@ -17,6 +17,8 @@ LAB = "lab"
 """Kind of the channel whose alerts wait in the database until the gateway fetches them (`admin`)."""
 FLIPS_KEPT = 400 * 86400 * SECOND
 """Microseconds."""
+MOST_FLIPS = 10_000
+"""Of one check."""
 MOST_OPEN = 100
 """Alerts that wait for one channel; a check that goes up and down all the time is told of no more often than it can be."""
 _SILENT = {("new", "up"), ("paused", "up")}
@@ -99,6 +101,24 @@ def add_channel(db: sqlite3.Connection, project_id: int, kind: str, name: str, v
     return code
 
 
+def add_mail_channels(db: sqlite3.Connection) -> None:
+    """Give each project whose person has an e-mail address a channel to it, once; it joins the checks that alert in Lab.
+
+    Done where e-mail can be sent, so that nobody is offered a channel that leads nowhere.
+    """
+    lacking = (
+        "SELECT id, email FROM projects p WHERE email <> '' AND NOT EXISTS "
+        "(SELECT 1 FROM channels c WHERE c.project_id = p.id AND c.kind = 'email')"
+    )
+    for project_id, email in db.execute(lacking).fetchall():
+        code = add_channel(db, project_id, "email", email, email)
+        db.execute(
+            "INSERT INTO channels_of_checks SELECT o.check_id, m.id FROM channels_of_checks o JOIN channels c ON c.id = o.channel_id "
+            "JOIN channels m ON m.code = ? WHERE c.project_id = ? AND c.kind = ?",
+            (code, project_id, LAB),
+        )
+
+
 def flip(db: sqlite3.Connection, check: Check, old: str, at: int, reason: str, *, tell: bool = True) -> None:
     """Keep a change of status, and with it, in the same transaction, who has to be told."""
     flip_id = db.execute(
@@ -137,6 +157,11 @@ def prune(db: sqlite3.Connection, check: Check, kept: int, now: int) -> None:
     """Forget all but the newest pings of a check, and changes of status that nobody asks for any more."""
     db.execute("DELETE FROM pings WHERE check_id = ? AND n <= ?", (check.id, check.n_pings - kept))
     db.execute("DELETE FROM flips WHERE check_id = ? AND created < ?", (check.id, now - FLIPS_KEPT))
+    db.execute(
+        "DELETE FROM flips WHERE check_id = ?1 AND id <= "
+        "(SELECT id FROM flips WHERE check_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        (check.id, MOST_FLIPS),
+    )
 
 
 def channels_of_check(db: sqlite3.Connection, check: Check) -> list[str]:

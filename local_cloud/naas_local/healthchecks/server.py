@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 from naas_client.files import secret_file
 from naas_client.logs import REQUEST_ID_HEADER, new_request_id
 
+from naas_local.healthchecks import rows
 from naas_local.healthchecks.admin import Admin
 from naas_local.healthchecks.alerts import Alerts
 from naas_local.healthchecks.api import LARGEST, Api, refusal
@@ -22,7 +23,7 @@ from naas_local.healthchecks.database import Database
 from naas_local.healthchecks.keys import Keys
 from naas_local.healthchecks.notify import Notifier
 from naas_local.healthchecks.pings import Pings
-from naas_local.healthchecks.settings import ADMIN_KEY, HealthchecksConfig
+from naas_local.healthchecks.settings import HealthchecksConfig
 
 log = logging.getLogger("naas.healthchecks")
 
@@ -38,6 +39,8 @@ async def application(config: HealthchecksConfig, clock: Clock | None = None) ->
     database = Database(config.data / "healthchecks.sqlite", clock.look)
     try:
         await database.write(clock.been_away)
+        if config.mail.host:
+            await database.write(rows.add_mail_channels)
         async with Notifier(config) as notifier:
             alerts = Alerts(config.url, database, clock, notifier)
             app = web.Application(client_max_size=LARGEST, middlewares=[_log_line])
@@ -45,7 +48,7 @@ async def application(config: HealthchecksConfig, clock: Clock | None = None) ->
             app.router.add_route("*", "/ping/{path:.+}", pings.handle)
             Api(config, database, clock, keys, alerts).add_routes(app)
             Badges(database, clock, keys).add_routes(app)
-            Admin(database, clock, keys, alerts, secret_file(config.data / ADMIN_KEY)).add_routes(app)
+            Admin(config, database, clock, keys, alerts).add_routes(app)
             running = asyncio.create_task(alerts.run())
             try:
                 yield app

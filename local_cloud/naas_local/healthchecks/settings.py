@@ -9,7 +9,7 @@ from typing import Any
 
 from naas_client.errors import InvalidInput
 from naas_client.files import secret_file, write_private_json
-from naas_client.settings import HttpAddress, Section, validate
+from naas_client.settings import HttpAddress, MailSection, Section, validate
 from pydantic import Field
 
 from naas_local.parts import PartSpec
@@ -22,17 +22,6 @@ STATUS = "/api/v3/status/"
 """Answered without a key."""
 
 
-class MailConfig(Section):
-    """The SMTP server that alerts by e-mail go through."""
-
-    host: str = Field(min_length=1)
-    port: int = Field(25, ge=1, le=65535)
-    sender: str = Field(min_length=3, description="address in From")
-    user: str = Field("", description="name to sign in with; empty: no sign-in")
-    password_file: Path | None = Field(None, description="file (0600) with the password")
-    starttls: bool = Field(False, description="turn to TLS before anything else is said")
-
-
 class HealthchecksConfig(Section):
     """Settings of one server."""
 
@@ -40,7 +29,7 @@ class HealthchecksConfig(Section):
     host: str = Field(LOOPBACK, description="address it listens on")
     data: Path = Field(description="folder of the server")
     url: HttpAddress = Field(min_length=8, description="base of the addresses that answers contain")
-    mail: MailConfig | None = Field(None, description="without it there are no e-mail channels")
+    mail: MailSection = Field(default_factory=MailSection, description="what e-mails are sent through")
     private_webhooks: bool = Field(False, description="whether webhooks may call loopback and private addresses")
     pings_per_minute: int = Field(
         300, ge=0, description="per check, as many of them at once; more are answered 429; 0: no limit"
@@ -48,8 +37,8 @@ class HealthchecksConfig(Section):
     requests_per_minute: int = Field(
         0, ge=0, description="of the management API, per key; more are answered 429; 0: no limit"
     )
-    most_checks: int = Field(10_000, ge=1, description="checks of one project")
-    ping_log: int = Field(1000, ge=1, description="pings kept of each check")
+    most_checks: int = Field(1000, ge=1, description="checks of one project")
+    ping_log: int = Field(500, ge=1, description="pings kept of each check")
 
 
 def prepare(data: Path, port: int, *, host: str = LOOPBACK, url: str = "", **options: Any) -> PartSpec:

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shlex
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
+from naas_client.durations import seconds
 from naas_client.errors import InvalidInput, NotFound
 from naas_client.models import StorageStatus
 from naas_storage import connect
 from naas_storage.buckets import Buckets
 from naas_storage.client import AgentClient
 
-from naas_server.magics.paths import place, seconds
+from naas_server.magics.parser import Parser
+from naas_server.magics.paths import place
 from naas_server.magics.views import BucketsView, LinkView, ListingView, StatusView, UsageView
 
 T = TypeVar("T")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong as one of our errors instead of ending the kernel."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InvalidInput(f"{message[:300]}. `%storage?` shows what there is.")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(prog="%storage", add_help=False, allow_abbrev=False)
-    commands = parser.add_subparsers(dest="command", parser_class=_Parser)
+def _parser() -> Parser:
+    parser = Parser("%storage")
     for name in ("status", "usage", "retry"):
-        commands.add_parser(name, add_help=False)
-    commands.add_parser("ls", add_help=False).add_argument("path", nargs="?", default="")
-    share = commands.add_parser("share", add_help=False, allow_abbrev=False)
+        parser.command(name)
+    parser.command("ls").add_argument("path", nargs="?", default="")
+    share = parser.command("share")
     share.add_argument("path")
     share.add_argument("--expires", default="")
     return parser
@@ -42,11 +35,7 @@ def _parser() -> _Parser:
 
 def run(line: str) -> Any:
     """Do what a line says; the answer shows itself in the notebook. Raises NaasError."""
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        raise InvalidInput("A quote is not closed. Close it.") from None
-    wish = _parser().parse_args(words or ["status"])
+    wish = _parser().read(line, "status")
     commands: dict[str, Callable[[argparse.Namespace], Any]] = {
         "status": lambda _: StatusView(_asked(_agent().status())),
         "retry": lambda _: StatusView(_asked(_agent().retry())),
@@ -89,7 +78,7 @@ def _list(path: str) -> BucketsView | ListingView:
 
 def _share(path: str, expires: str) -> LinkView:
     bucket, key = place(path)
-    life = seconds(expires) if expires else None
+    life = seconds(expires, "a life of a link") if expires else None
     if not key or key.endswith("/"):
         raise InvalidInput(
             "A link opens one file, not a folder. Name it as BUCKET/KEY, or by its path below cloud-storage."

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path, PurePosixPath
 
 from naas_client.errors import InvalidInput
 from naas_storage import connect
 
 VIEW = "cloud-storage"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LIFE = re.compile(r"(\d{1,9})([smhd]?)")
-
-
-def seconds(text: str) -> int:
-    """A life such as ``90s``, ``30m``, ``2h``, ``1d``; a bare number is seconds. Raises InvalidInput."""
-    if not (found := _LIFE.fullmatch(text)):
-        raise InvalidInput(f"{text[:50]} is not a life of a link. Write 90s, 30m, 2h or 1d.")
-    return int(found[1]) * _UNITS[found[2] or "s"]
 
 
 def place(path: str) -> tuple[str, str]:

@@ -6,11 +6,16 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from naas_client.models import Bucket, ObjectPage, PresignedLink, StorageStatus, Usage
+from naas_client.checks import Ping, waiting
+from naas_client.checks.words import expected, state, title
+from naas_client.durations import written
+from naas_client.laptop.person import ask
+from naas_client.models import Bucket, CheckPage, ObjectPage, PresignedLink, StorageStatus, Usage
 from naas_client.sizes import format_files, format_size
 from naas_storage.buckets.errors import shown
 
 MOST_UPLOADS = 20
+MOST_CHECKS = 100
 
 
 def when(at: dt.datetime | None) -> str:
@@ -113,3 +118,38 @@ class LinkView(View):
     def _repr_html_(self) -> str:
         address = escape(self.url)
         return f"{super()._repr_html_()}<a href='{address}' target='_blank' rel='noreferrer'>{address}</a>"
+
+
+class ChecksView(View):
+    """Healthchecks: ``page`` is the document, ``waiting`` the pings that have not arrived yet, with why."""
+
+    def __init__(self, page: CheckPage, waiting: list[tuple[Ping, str]]) -> None:
+        self.page, self.waiting = page, waiting
+        lines = [problem.message for problem in page.problems]
+        if not page.items:
+            lines.append("No checks here. A cell that begins with %%healthcheck NAME makes one.")
+        if page.next:
+            lines.append(f"{len(page.items)} of {page.total}; %healthchecks TEXT finds the others.")
+        if waiting:
+            ping, why = waiting[0]
+            lines.append(
+                f"{len(waiting)} pings have not arrived yet, the oldest of {when(ping.at)}: {why or 'on its way'}."
+            )
+        rows = [
+            (
+                state(check),
+                title(check),
+                expected(check),
+                when(check.last_ping),
+                "" if check.last_duration is None else written(check.last_duration),
+                " ".join(check.tags),
+            )
+            for check in page.items
+        ]
+        super().__init__(lines, ("state", "name", "expected", "last ping", "took", "tags"), rows)
+
+    @classmethod
+    def now(cls, search: str) -> ChecksView:
+        """The checks with this text in them. Raises NaasError."""
+        page = ask(None, lambda gateway: gateway.checks.list(search=search, limit=MOST_CHECKS))
+        return cls(page, waiting())

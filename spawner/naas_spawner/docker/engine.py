@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -123,13 +123,17 @@ class Engine:
             return ""
         return said.decode(errors="replace")
 
-    async def pull(self, reference: str, follow: Callable[[dict[str, Any]], None]) -> None:
-        """Download an image. Parameters: ``follow``, given each of the engine's progress documents.
+    async def pull(
+        self, reference: str, follow: Callable[[dict[str, Any]], None], login: Mapping[str, str] | None = None
+    ) -> None:
+        """Download an image. Parameters: ``follow``, given each of the engine's progress documents; ``login``, ``username`` and
+        ``password`` for its registry (None: what the hub's own Docker configuration has, if anything).
 
         Raises EngineRefused also when the registry refuses, or says nothing for `SILENCE_LIMIT`.
         """
         repository, tag = parse_repository_tag(reference)
-        events = await self.call("pull", repository, tag or "latest", stream=True, decode=True)
+        secured = {"auth_config": dict(login)} if login else {}
+        events = await self.call("pull", repository, tag or "latest", stream=True, decode=True, **secured)
 
         def step() -> dict[str, Any] | None:
             with _in_our_words():
@@ -200,9 +204,10 @@ def no_server(image: str) -> InvalidInput:
     )
 
 
-def no_image(image: str, said: str) -> InvalidInput:
-    """It is not here, and its registry does not give it: unknown, closed, or out of reach."""
-    return InvalidInput(
-        f"The image {image} is not on this machine and cannot be downloaded: {said}. Choose another image.",
-        code="image",
-    )
+def no_image(image: str, said: str, remedy: str = "Choose another image.", *, asked: bool = False) -> InvalidInput:
+    """Its registry does not give it: unknown, closed, or out of reach.
+
+    Parameters: ``asked``, the registry had to be asked even if the image is here.
+    """
+    here = "" if asked else "is not on this machine and "
+    return InvalidInput(f"The image {image} {here}cannot be downloaded: {said.rstrip('.')}. {remedy}", code="image")

@@ -9,17 +9,21 @@ from typing import Any, ClassVar
 from dockerspawner import DockerSpawner
 from jupyterhub.traitlets import ByteSpecification
 from naas_client import labels
-from naas_client.errors import InvalidInput, NaasError, Unavailable
+from naas_client.cvmfs import MOUNT_DIR
+from naas_client.errors import InvalidInput, NaasError, NotFound, Unavailable
 from naas_client.folders import HostFolder
+from naas_client.images import by_name
 from naas_client.logs import redact
 from naas_client.models import StoragePlan
+from naas_client.registries import RegistrySection, pulled_name, registry_of
 from naas_client.sizes import format_size
 from naas_storage.mounts.client import MountsClient
+from naas_storage.mounts.kernel import propagates
 from traitlets import Integer, TraitError, Unicode, default, validate
 
 from naas_spawner import phases
 from naas_spawner.docker.engine import TMPFS, Engine, EngineRefused, NoSuchObject, explain, no_server
-from naas_spawner.docker.images import Image, Images, shared
+from naas_spawner.docker.images import Image, Images, Right, Wish, shared
 from naas_spawner.docker.places import ACCOUNTS, mount_point, write_accounts
 from naas_spawner.docker.side import RUN, SideContainer, SideSettings
 from naas_spawner.machine import TAIL, NaasMachineSpawner, last_line
@@ -36,6 +40,9 @@ NOT_USED = ("extra_create_kwargs", "mounts", "pull_policy", "allowed_images", "p
 
 IMAGE_SHARE, READY_SHARE = 0.7, 0.9
 """Of `start_timeout`: until a download is left to itself, and until a server must answer; the rest is for saying so."""
+
+NO_LOGIN = "no-registry-login"
+"""The gateway's code for somebody who has never given a login."""
 
 KILLED = 137
 NOT_STARTED = (126, 127)
@@ -202,22 +209,49 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         self.tell_of_place(progress)
         begin = asyncio.get_running_loop().time()
         progress.begin(phases.IMAGE)
-        reference = str((self.choice.image if self.choice is not None else "") or self._site_image)
+        wish = self._image_wish()
         image = await self._shared_engine()[1].ready(
-            reference, lambda text: progress.note(phases.IMAGE, text), IMAGE_SHARE * self.start_timeout
+            wish, lambda text: progress.note(phases.IMAGE, text), IMAGE_SHARE * self.start_timeout
         )
-        progress.end(phases.IMAGE)
-        self.image = reference
+        progress.end(phases.IMAGE, "" if image.name == wish.reference else image.name)
+        self.image = image.reference
         try:
             address = await self._start_container(image, progress)
             progress.begin(phases.LAB)
             left = begin + READY_SHARE * self.start_timeout - asyncio.get_running_loop().time()
-            await self._wait_ready(address, reference, left)
+            await self._wait_ready(address, image.name, left)
         except BaseException:
             await self.engine.remove(self.object_name)
             raise
         progress.end(phases.LAB)
         return address
+
+    def _image_wish(self) -> Wish:
+        """The image that was chosen, and how to get it."""
+        reference = str((self.choice.image if self.choice is not None else "") or self._site_image)
+        own = self.choice is not None and self.choice.custom_image
+        if own:
+            reference = by_name(reference)
+        pulled = pulled_name(reference, self.registries)
+        registry = registry_of(pulled, self.registries)
+        if registry is None:
+            return Wish(reference, pulled)
+        return Wish(reference, pulled, lambda: self._right_at(registry), each_time=own)
+
+    async def _right_at(self, registry: RegistrySection) -> Right:
+        """The person's login at a registry; without one, nobody's."""
+        remedy = f"If it is private, give your login at {registry.title} with `%image login` in a notebook; or choose another image."
+        if not self.gateway_url:
+            return Right(remedy=remedy)
+        try:
+            async with self._gateway() as gateway:
+                kept = await gateway.registry_credentials(self.user.name, registry.host)
+        except NotFound as error:
+            return Right(remedy=remedy if error.code == NO_LOGIN else error.message)
+        except NaasError as error:
+            self.log.warning("%s: its login at %s cannot be had: %s", self._log_name, registry.host, error.message)
+            return Right(remedy=remedy)
+        return Right({"username": kept.username, "password": kept.secret.get_secret_value()}, remedy)
 
     async def _start_container(self, image: Image, progress: Progress) -> str:
         progress.begin(phases.SERVER)
@@ -226,7 +260,7 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             await self.docker("start", self.object_id)
             ip, port = await self.get_ip_and_port()
         except (EngineRefused, NoSuchObject) as error:
-            raise explain(error, image.reference) from error
+            raise explain(error, image.name) from error
         progress.end(phases.SERVER)
         return f"http://{ip}:{port}"
 
@@ -291,6 +325,10 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
         read_only = {folder.name for folder in self.host_folders if folder.read_only}
         for name, place in self._host.links.items():
             binds[str(place)] = {"bind": str(inner / name), "mode": "ro" if name in read_only else "rw"}
+        if self._cvmfs_asked and (software := Path(self.cvmfs_path).resolve()).is_dir():
+            # the whole folder: what the machine mounts in it later, or once more, appears in the container only so
+            later = {"propagation": "rslave"} if propagates(software) else {}
+            binds[str(software)] = {"bind": str(MOUNT_DIR), "mode": "ro", **later}
         if self.examples_dir:
             binds[str(Path(self.examples_dir).resolve())] = {"bind": str(EXAMPLES), "mode": "ro"}
         return {**self.volume_binds, **binds}
@@ -323,6 +361,8 @@ class NaasDockerSpawner(NaasMachineSpawner, DockerSpawner):
             env["NVIDIA_VISIBLE_DEVICES"] = "void"
         if self.examples_dir:
             env["NAAS_EXAMPLES"] = str(EXAMPLES)
+        if self._cvmfs_asked:
+            env["CVMFS_MOUNT_DIR"] = str(MOUNT_DIR)
         return env
 
     # Storage

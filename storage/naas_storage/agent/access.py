@@ -30,6 +30,9 @@ class Access:
 
     The file's ``Expiration`` is early on purpose, so that readers take the renewed credentials long before the old ones end;
     ``ExpiresAt`` is the true one. A gateway that is away for less than three quarters of a credential's life is not noticed.
+
+    ``Expiration`` is never later than the store's own word. Where this machine's clock is ahead of that, rclone asks for credentials
+    with each request (aws-sdk-go-v2, ``CredentialsCache``), and holds none that seem good for long once the clock is set back.
     """
 
     def __init__(self, plan: AgentPlan, fetch: Fetch, changed: Callable[[], None]) -> None:
@@ -37,6 +40,8 @@ class Access:
         self.path = plan.run / ACCESS_NAME
         self.site = plan.endpoint
         self.current: S3Credentials | None = None
+        self._ends: dt.datetime | None = None
+        """When the current ones end by the store's clock."""
         self._life = 0.0
         """Seconds that credentials have lived which came while the clock was right."""
         self.problem: NaasError | None = None
@@ -67,7 +72,7 @@ class Access:
         except (OSError, ValueError, KeyError, TypeError):
             return
         if credentials.endpoint in self.plan.sites and _left(credentials) > SLACK:
-            self._use(credentials)
+            self._use(credentials, credentials.expires_at)
 
     def move(self, site: str) -> None:
         """Tell notebooks of another site of the store; the credentials are good at each."""
@@ -79,15 +84,16 @@ class Access:
         """Why there are no valid credentials now; None when there are some, or nobody knows yet."""
         return self.problem if self.current is None or _left(self.current) <= 0 else None
 
-    def _use(self, credentials: S3Credentials) -> None:
-        self.current, self.problem = credentials, None
+    def _use(self, credentials: S3Credentials, ends: dt.datetime) -> None:
+        self.current, self._ends, self.problem = credentials, ends, None
         self._write(SLACK)
         self.ready.set()
         self._changed()
 
     async def _renew(self) -> bool:
         try:
-            credentials = self._by_our_clock(await self._fetch())
+            given = await self._fetch()
+            credentials = self._by_our_clock(given)
         except NaasError as error:
             log.warning("credentials were not renewed: %s (%s)", error.message, error.code)
             self.problem = error
@@ -96,7 +102,7 @@ class Access:
                 self.ready.clear()
             self._changed()
             return False
-        self._use(credentials)
+        self._use(credentials, given.expires_at)
         return True
 
     def _by_our_clock(self, credentials: S3Credentials) -> S3Credentials:
@@ -122,7 +128,7 @@ class Access:
         return max(1.0, left * self.plan.timings.renew_at)
 
     def _write(self, pause: float) -> None:
-        if (now := self.current) is None:
+        if (now := self.current) is None or self._ends is None:
             return
         looks_again = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=pause + SLACK)
         document = {
@@ -130,7 +136,7 @@ class Access:
             "AccessKeyId": now.access_key_id,
             "SecretAccessKey": now.secret_access_key,
             "SessionToken": now.session_token,
-            "Expiration": _stamp(min(looks_again, now.expires_at)),
+            "Expiration": _stamp(min(looks_again, self._ends)),
             "ExpiresAt": _stamp(now.expires_at),
             "Endpoint": self.site or now.endpoint,
             "Region": self.plan.region or now.region,

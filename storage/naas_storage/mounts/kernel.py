@@ -29,6 +29,8 @@ class Mounted:
     device: str
     """``major:minor``, which is also the name of its backing device in sysfs."""
     kind: str
+    propagates: bool
+    """It is shared or a slave, so that another bind of it can be a slave, too (mount_namespaces(7))."""
 
 
 def mounts_below(path: Path) -> list[Mounted]:
@@ -39,13 +41,20 @@ def mounts_below(path: Path) -> list[Mounted]:
     return sorted(found, key=lambda mounted: len(mounted.path), reverse=True)
 
 
+def propagates(path: Path) -> bool:
+    """Whether mounts made later below a path can be told to another bind of it: the engine refuses `rslave` where they cannot."""
+    above = [mounted for mounted in _mountinfo() if path.is_relative_to(mounted.path)]
+    return max(reversed(above), key=lambda mounted: len(mounted.path)).propagates  # the upper of two layers
+
+
 def _mountinfo() -> list[Mounted]:
     found = []
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
         fields = line.split(b" ")
-        kind = fields[fields.index(b"-") + 1]
+        end = fields.index(b"-")
+        kind, shared = fields[end + 1], any(field.startswith((b"shared:", b"master:")) for field in fields[6:end])
         path = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), fields[4])
-        found.append(Mounted(os.fsdecode(path), fields[2].decode(), kind.decode()))
+        found.append(Mounted(os.fsdecode(path), fields[2].decode(), kind.decode(), shared))
     return found
 
 

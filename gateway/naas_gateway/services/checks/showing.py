@@ -1,0 +1,91 @@
+"""Lists of checks as people see them: filtered, the ones in trouble first, page by page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from naas_client.errors import InvalidInput
+from naas_client.models import Check, CheckPage, CheckProblem
+from naas_client.models.checks import CHECK_STATES
+
+from naas_gateway.services.audit import position
+
+STARTED = "started"
+ORDER = {"down": 0, "grace": 1, STARTED: 3, "up": 4, "paused": 5, "new": 6}
+STRANGE = 2
+"""Place of a state that we do not know: nearer to trouble than to good."""
+
+Item = TypeVar("Item")
+Placed = tuple[int, Check]
+"""A check and the project that it is shown in."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which checks somebody wants to see. ``state``: one of the five, or ``started``."""
+
+    tag: str = ""
+    search: str = ""
+    state: str = ""
+    limit: int = 100
+    cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.state and self.state not in (*CHECK_STATES, STARTED):
+            raise InvalidInput(f"state: choose one of {', '.join((*CHECK_STATES, STARTED))}.")
+
+    def matches(self, check: Check) -> bool:
+        """Whether a check is wanted, whatever its state."""
+        if self.tag and self.tag not in check.tags:
+            return False
+        word = self.search.casefold()
+        return any(word in text.casefold() for text in (check.name, check.slug, check.desc, *check.tags))
+
+    def in_state(self, check: Check) -> bool:
+        """Whether a check is in the wanted state."""
+        return not self.state or self.state == check.status or (self.state == STARTED and check.started)
+
+
+def page_of(
+    checks: Iterable[Placed], wanted: Wanted, as_of: dt.datetime | None, problems: Sequence[CheckProblem]
+) -> CheckPage:
+    """The wanted part of the checks."""
+    every = list(checks)
+    matching = [placed for placed in every if wanted.matches(placed[1])]
+    found = sorted((placed for placed in matching if wanted.in_state(placed[1])), key=_order)
+    items, following = part_of(found, wanted.limit, wanted.cursor)
+    return CheckPage(
+        items=[check.model_copy(update={"project": project}) for project, check in items],
+        total=len(found),
+        next=following,
+        as_of=as_of,
+        problems=list(problems),
+        states=_count(check for _, check in matching),
+        tags=sorted({tag for _, check in every for tag in check.tags}),
+    )
+
+
+def part_of(items: Sequence[Item], limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
+    """A page of a list, and the cursor of the next one. Raises InvalidInput."""
+    start = position(cursor) or 0
+    following = start + limit
+    return list(items[start:following]), str(following) if following < len(items) else None
+
+
+def _order(placed: Placed) -> tuple[int, str, int, str]:
+    project, check = placed
+    running = check.started and check.status not in ("down", "grace")
+    return ORDER.get(STARTED if running else check.status, STRANGE), check.name.casefold(), project, check.id
+
+
+def _count(checks: Iterable[Check]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for check in checks:
+        found[check.status] += 1
+        if check.started:
+            found[STARTED] += 1
+    return dict(found)

@@ -1,0 +1,188 @@
+"""People's own projects on an embedded server, made at first use; and what people are told when a check goes down or comes up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import iam_login
+import pytest
+from checks_site import ChecksSite, checks_site
+from gateway_app import HubStandIn, gateway_app, sign_in_document
+from naas_client.errors import Conflict, NaasError, Unavailable
+from naas_client.gateway.checks import SyncChecksClient
+from naas_client.models import CheckProject, CheckProjectChanges, NewCheck
+from naas_client.settings import SharedSettings, load
+from naas_gateway.services.platform import Platform
+from naas_local.healthchecks import ADMIN_KEY
+from naas_local.iam import EmbeddedIam
+from waiting import wait_for
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, iam: EmbeddedIam, hub: HubStandIn) -> Iterator[ChecksSite]:
+    folder: Path = tmp_path_factory.mktemp("checks")
+    own = {"admin_key_file": str(folder / "healthchecks" / ADMIN_KEY), "requests_per_minute": 10_000}
+    with checks_site(folder, iam, hub, healthchecks=own, iam={"auth_refresh_age": 5}) as running:
+        yield running
+
+
+def newcomer(site: ChecksSite, name: str, groups: tuple[str, ...] = ()) -> SyncChecksClient:
+    site.gateway.iam.add_user(name, ["users/naas", *groups])
+    return site.person(name).checks
+
+
+def test_everybody_has_a_project_from_the_first_look_on(site: ChecksSite) -> None:
+    people = [newcomer(site, "first-one"), newcomer(site, "first-two")]
+    with ThreadPoolExecutor(12) as panels:  # panel, magic and CLI at once
+        looks = list(panels.map(lambda n: people[n % 2].projects() if n % 3 else people[n % 2].list(), range(12)))
+    assert len(looks) == 12
+    for checks, name in zip(people, ("first-one", "first-two"), strict=True):
+        (own,) = checks.projects().items
+        assert (own.name, own.provisioned, own.writable, own.group) == (name, True, True, "")
+        assert {channel.kind for channel in checks.channels(own.id).items} == {"lab"}
+        assert checks.create(own.id, NewCheck(name="mine")).ping_url.startswith(site.server.ping_url)
+        with pytest.raises(Conflict) as error:
+            checks.remove_project(own.id)
+        assert error.value.code == "provisioned"
+    assert [row for row in site.audit("check-project.provision") if row[0] == "naas-gateway"]
+
+
+def test_alerts_of_the_own_project_go_to_the_persons_address(site: ChecksSite, iam: EmbeddedIam) -> None:
+    iam.add_user("mailed", ["users/naas"])
+    tokens = iam_login.sign_in(iam, "mailed")
+    site.gateway.hub.sign_in(sign_in_document(iam, "mailed", tokens, email="mailed@example.org"))
+    checks = site.gateway.client(site.hub.user_token("mailed")).checks
+    (own,) = checks.projects().items
+    assert ("email", "mailed@example.org") in [(one.kind, one.name) for one in checks.channels(own.id).items]
+
+
+def test_two_gateways_make_one_project(site: ChecksSite, iam: EmbeddedIam, hub: HubStandIn) -> None:
+    here = newcomer(site, "seen-by-both")
+    settings = load(site.gateway.log.parent / "gateway.yaml", SharedSettings)
+    healthchecks = settings.healthchecks.model_dump(mode="json")
+    sections = {"healthchecks": healthchecks, "gateway": {"hub_api_url": hub.url}}
+    with gateway_app(site.gateway.log.parent, iam, name="second", **sections) as second:
+        there = second.client(hub.user_token("seen-by-both")).checks
+        with ThreadPoolExecutor(8) as panels:
+            found = list(panels.map(lambda n: (here, there)[n % 2].projects().items, range(8)))
+    assert len({(own.id,) for (own,) in found}) == 1
+    check = here.create(found[0][0].id, NewCheck(name="the key is the server's newest"))
+    assert here.pause(found[0][0].id, check.id).status == "paused"
+
+
+def test_a_project_that_the_server_has_lost_is_made_again(site: ChecksSite) -> None:
+    checks = newcomer(site, "unlucky")
+    (own,) = checks.projects().items
+    checks.create(own.id, NewCheck(name="lost"))
+    site.server.admin("DELETE", "/unlucky")
+
+    def create() -> str:
+        try:
+            return checks.create(own.id, NewCheck(name="found")).status
+        except Unavailable:
+            return ""
+
+    wait_for(lambda: create() == "new", "there is a new project", 40)
+    assert [one.id for one in checks.projects().items] == [own.id]
+
+
+def test_without_the_server_the_others_projects_are_still_listed(site: ChecksSite) -> None:
+    checks = newcomer(site, "patient")
+    site.between.stop()
+    try:
+        with pytest.raises(NaasError) as error:
+            checks.projects()
+        assert error.value.code == "healthchecks-down"
+    finally:
+        site.between.start()
+    wait_for(lambda: projects_of(checks), "the project is made when the server is back", 60)
+
+
+def projects_of(checks: SyncChecksClient) -> list[CheckProject]:
+    try:
+        return checks.projects().items
+    except NaasError:
+        return []
+
+
+def look(site: ChecksSite) -> None:
+    """A pass of the watcher of another replica, which has read nothing yet."""
+
+    async def watch() -> None:
+        platform = Platform(load(site.gateway.log.parent / "gateway.yaml", SharedSettings))
+        assert platform.check_watcher is not None
+        await platform.check_watcher.watch()
+        await platform.database.close()
+
+    asyncio.run(watch())
+
+
+def events(site: ChecksSite, check: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """What was told about a check: type, to whom, what; in order."""
+    with sqlite3.connect(site.gateway.log.parent / "gateway.sqlite") as database:
+        rows = database.execute(
+            "SELECT type, username, data FROM events WHERE type LIKE 'check.%' ORDER BY id"
+        ).fetchall()
+    found = [(kind, name, json.loads(data)) for kind, name, data in rows]
+    return [event for event in found if event[2]["check"] == check]
+
+
+def test_flips_are_told_once_to_those_who_want_to_hear(site: ChecksSite) -> None:
+    owner, member, deaf, left = (
+        newcomer(site, name, ("developers",)) for name in ("owner", "member", "deaf-one", "left-one")
+    )
+    made, _ = site.registered(owner, group="developers", name="Shared")
+    for checks in (owner, member, deaf, left):
+        checks.list(made.id)
+    deaf.change_project(made.id, CheckProjectChanges(notify=False))
+    check = owner.create(made.id, NewCheck(name="nightly"))
+    site.gateway.iam.set_groups("left-one", ["users/naas"])
+    wait_for(lambda: made.id not in [one.id for one in left.projects().items], "their groups are read again", 20)
+
+    httpx.get(check.ping_url)
+    look(site)
+    assert events(site, check.id) == []  # a first ping is no news
+    httpx.get(f"{check.ping_url}/7")
+    look(site)
+    look(site)
+    down = {
+        "project": made.id,
+        "project_name": "Shared",
+        "check": check.id,
+        "name": "nightly",
+        "status": "down",
+        "cause": "failure",
+        "exit_status": 7,
+    }
+    assert sorted((name, kind) for kind, name, _ in events(site, check.id)) == [
+        ("member", "check.down"),
+        ("owner", "check.down"),
+    ]
+    assert events(site, check.id)[0][2] == down
+    httpx.get(check.ping_url)
+    look(site)
+    told = [(kind, name, data["status"]) for kind, name, data in events(site, check.id)][2:]
+    assert sorted(told) == [("check.up", "member", "up"), ("check.up", "owner", "up")]
+
+
+def test_a_pause_is_no_news(site: ChecksSite) -> None:
+    checks = newcomer(site, "pausing")
+    (own,) = checks.projects().items
+    checks.list(own.id)
+    check = checks.create(own.id, NewCheck(name="paused"))
+    httpx.get(check.ping_url)
+    look(site)
+    checks.pause(own.id, check.id)
+    look(site)
+    checks.resume(own.id, check.id)
+    look(site)
+    assert events(site, check.id) == []
