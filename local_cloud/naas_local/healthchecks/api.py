@@ -232,8 +232,7 @@ class Api:
         return answer({"channels": await self._database.read(lambda db: rows.channels(db, caller.project))})
 
     async def _badges(self, _: web.Request, caller: Caller) -> web.Response:
-        checks = await self._database.read(lambda db: rows.checks_of_project(db, caller.project))
-        tags = {tag for check in checks for tag in check.tag_list}
+        tags = await self._database.read(lambda db: rows.tags(db, caller.project))
         found = badges.addresses(self._config.url, caller.project.badge_key, self._keys, sorted({"*", *tags}))
         return answer({"badges": found})
 
