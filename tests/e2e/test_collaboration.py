@@ -156,7 +156,8 @@ def test_no_members_token_is_in_the_server(site: Product, shared: HubSession) ->
     wait_for(stored.exists, "the file in the group's bucket")
 
 
-def test_who_leaves_the_group_is_sent_away(site: Product, shared: HubSession) -> None:
+@pytest.mark.parametrize("way", ["leaves the group", "signs out"])
+def test_who_leaves_is_sent_away(site: Product, shared: HubSession, way: str) -> None:
     with as_member(site, "bob") as bob:
         bob.http.get(f"/user/{SHARED}/lab", follow_redirects=True)
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in bob.http.cookies.jar)
@@ -164,7 +165,10 @@ def test_who_leaves_the_group_is_sent_away(site: Product, shared: HubSession) ->
         socket = websocket.create_connection(address, timeout=ACCESS_AGE + SLACK, cookie=cookies, origin=site.url)
         assert bob.server("GET", "api/contents").status_code == 200
         left = time.monotonic()
-        set_groups(site.data / "iam", "bob", ["users/naas", "users/s3"])
+        if way == "signs out":
+            bob.sign_out()
+        else:
+            set_groups(site.data / "iam", "bob", ["users/naas", "users/s3"])
         try:
             while (frame := socket.recv_frame()).opcode != websocket.ABNF.OPCODE_CLOSE:
                 pass
