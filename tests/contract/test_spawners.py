@@ -87,7 +87,7 @@ def test_a_group_has_a_shared_server_and_its_members_have_their_own(served: Serv
         alice.server("PUT", "api/collaboration/session/x", json={"format": "text", "type": "file"}).status_code != 404
     )
     assert alice.server("GET", "naas/api/me").json()["groups"] == ["developers"]
-    assert alice.server("GET", "naas/api/storage").json()["code"] == "no-shared-storage"
+    assert alice.server("GET", "naas/api/storage").json()["code"] == "no-folders"
     with alice.kernel() as kernel:
         home, memory, user = kernel.run(WHO).split()
     assert (home.rpartition("/")[2], int(memory), user) == ("collab--developers", 1024 * MIB, "collab--developers")
