@@ -78,7 +78,7 @@ class Load:
 def client(number: int, urls: list[str], load: Load) -> tuple[list[float], int]:
     """Milliseconds of each answered ping, and how many were refused."""
     times, refused, n, line, keep_alive = [], 0, number, connection(urls[0]), load.keep_alive
-    began = time.perf_counter()
+    began = load.next(time.perf_counter() - load.pause * number / load.clients)  # the clients take turns
     end = began + load.seconds
     while began < end:
         line = line if keep_alive else connection(urls[0])

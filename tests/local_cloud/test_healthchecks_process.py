@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 from healthchecks_late import database, kept
 from healthchecks_site import HealthchecksSite, ping
@@ -78,6 +80,41 @@ def test_no_ping_that_was_answered_is_lost_when_the_server_is_killed(tmp_path: P
             assert count == last == shown["n_pings"]
         with database(server) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_full_disk_refuses_pings_and_they_count_again_when_there_is_room(tmp_path: Path) -> None:
+    with embedded_healthchecks(tmp_path, pings_per_minute=0) as server:
+        site = site_of(server, "alice")
+        check = site.create()
+        statuses: list[int] = []
+
+        def send_one() -> int:
+            statuses.append(ping(check["ping_url"]).status_code)
+            return statuses[-1]
+
+        send_one()
+        assert server.part is not None
+        process = psutil.Process(server.part.process.pid)
+        size = max(file.stat().st_size for file in server.data.iterdir())
+        process.rlimit(psutil.RLIMIT_FSIZE, (size, psutil.RLIM_INFINITY))  # as on a full disk, no file grows
+        wait_for(lambda: send_one() == 503, "no more room", 30)
+        assert site.show(check)["n_pings"] == statuses.count(200)
+        process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+        assert send_one() == 200
+        assert site.show(check)["n_pings"] == len(site.pings(check)) == statuses.count(200)
+        assert set(statuses) == {200, 503}
+
+
+def test_who_waits_for_notifications_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    with embedded_healthchecks(tmp_path) as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        headers = {"Authorization": f"Bearer {server.admin_key}"}
+        waiting = pool.submit(httpx.get, f"{server.url}/api/notifications?wait=60", headers=headers, timeout=70)
+        wait_for(lambda: psutil.Process(server.part.process.pid).net_connections("tcp")[1:], "the connection")  # type: ignore[union-attr]
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 4
+        with contextlib.suppress(httpx.HTTPError):  # the server may have ended before it had read the request
+            assert waiting.result().json() == {"notifications": []}
 
 
 def test_five_thousand_pings_at_once(server: EmbeddedHealthchecks) -> None:
@@ -219,6 +256,18 @@ def test_nothing_that_is_sent_is_an_error_of_the_server(
     assert answer.status_code < 500, answer.text
     listed = site.call("GET", "/checks/")
     assert listed.status_code == 200
+
+
+def test_headers_and_keys_that_are_no_text(server: EmbeddedHealthchecks) -> None:
+    site = site_of(server, "no-text")
+    check = site.create()
+    assert ping(check["ping_url"], headers={"User-Agent": b"curl \xff\xfe"}).status_code == 200
+    assert site.pings(check)[0]["ua"] == "curl \ufffd\ufffd"
+    for header in (b"\xff" * 32, "ü".encode() * 16):
+        assert httpx.get(f"{server.url}/api/v3/checks/", headers={"X-Api-Key": header}).status_code == 401
+    for text in ("\ud800" * 32, "\udcff" * 32, "ü" * 32):
+        body = json.dumps({"api_key": text})
+        assert httpx.post(f"{server.url}/api/v3/checks/", content=body).json() == {"error": "wrong api key"}
 
 
 def test_what_keeps_no_other_than_its_owner_out_is_not_read(tmp_path: Path) -> None:

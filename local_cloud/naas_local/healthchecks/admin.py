@@ -27,9 +27,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from naas_local.healthchecks import keys as keys_module
 from naas_local.healthchecks import rows
 from naas_local.healthchecks.alerts import Alerts
-from naas_local.healthchecks.api import Answer, answer, json_body, refusal
+from naas_local.healthchecks.api import answer, json_body, refusal
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
+from naas_local.healthchecks.errors import Refused
 from naas_local.healthchecks.keys import Keys
 from naas_local.healthchecks.rows import LAB, Project
 from naas_local.healthchecks.settings import ADMIN_KEY, HealthchecksConfig
@@ -88,10 +89,12 @@ class Admin:
         self, config: HealthchecksConfig, database: Database, clock: Clock, keys: Keys, alerts: Alerts
     ) -> None:
         self._database, self._clock, self._keys, self._alerts = database, clock, keys, alerts
+        self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._secret, self._sends_mail = secret_file(config.data / ADMIN_KEY), bool(config.mail.host)
 
     def add_routes(self, app: web.Application) -> None:
         """Let an application answer them."""
+        app.on_shutdown.append(self._close)
         one = "/api/projects/{owner}"
         for method, path, work in (
             ("PUT", one, self._make),
@@ -104,6 +107,10 @@ class Admin:
         ):
             app.router.add_route(method, path, self._guarded(work))
 
+    async def _close(self, _: web.Application) -> None:
+        """Let go whoever waits for notifications."""
+        self._closing.set_result(None)
+
     def _guarded(self, work: Handler) -> Handler:
         async def handle(http: web.Request) -> web.Response:
             given = http.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
@@ -115,7 +122,7 @@ class Admin:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"]))
                 return refusal(400, f"{where}: {first['msg']}".removeprefix(": "))
-            except Answer as error:
+            except Refused as error:
                 return refusal(error.status, error.text)
 
         return handle
@@ -174,7 +181,7 @@ class Admin:
     async def _new_channel(self, http: web.Request) -> web.Response:
         owner, wanted = _owner(http), NewChannel.model_validate(await json_body(http))
         if wanted.kind == "email" and not self._sends_mail:
-            raise Answer(400, "This service sends no e-mail. Set mail.host in naas.yaml first.")
+            raise Refused(400, "This service sends no e-mail. Set mail.host in naas.yaml first.")
 
         def work(db: sqlite3.Connection) -> str:
             return rows.add_channel(db, _known(db, owner).id, wanted.kind, wanted.name, wanted.value)
@@ -188,7 +195,7 @@ class Admin:
         def work(db: sqlite3.Connection) -> None:
             gone = db.execute("DELETE FROM channels WHERE code = ? AND project_id = ?", (code, _known(db, owner).id))
             if not gone.rowcount:
-                raise Answer(404, "There is no such channel.")
+                raise Refused(404, "There is no such channel.")
 
         await self._database.write(work)
         return web.Response(status=204)
@@ -200,22 +207,22 @@ class Admin:
             told = self._alerts.told()
             found = await self._database.read(lambda db: _for_lab(db, after))
             left = end - asyncio.get_running_loop().time()
-            if found or left <= 0:
+            if found or left <= 0 or self._closing.done():
                 return answer({"notifications": found})
-            await asyncio.wait({told}, timeout=left)
+            await asyncio.wait({told, self._closing}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _owner(http: web.Request) -> str:
     owner = http.match_info["owner"]
     if len(owner) > LONGEST_OWNER or not owner.isprintable():
-        raise Answer(400, f"An owner is named by at most {LONGEST_OWNER} printable characters.")
+        raise Refused(400, f"An owner is named by at most {LONGEST_OWNER} printable characters.")
     return owner
 
 
 def _whole(http: web.Request, name: str, most: int) -> int:
     text = http.query.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-        raise Answer(400, f"{name} is a whole number up to {most}.")
+        raise Refused(400, f"{name} is a whole number up to {most}.")
     return int(text)
 
 
@@ -226,7 +233,7 @@ def _project(db: sqlite3.Connection, owner: str) -> Project | None:
 
 def _known(db: sqlite3.Connection, owner: str) -> Project:
     if (project := _project(db, owner)) is None:
-        raise Answer(404, f"{owner} has no project. Make it with PUT /api/projects/{owner}.")
+        raise Refused(404, f"{owner} has no project. Make it with PUT /api/projects/{owner}.")
     return project
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import time
 
+MOST_KEPT = 100_000
+"""How many are remembered before those that can be forgotten are."""
+
 
 class Allowance:
     """How often each one may come: so many a minute, all of them at once if it likes. Parameters: ``per_minute``; 0 is no limit."""
@@ -23,6 +26,10 @@ class Allowance:
         if not self._most:
             return True
         now = time.monotonic()
+        if len(self._left) > MOST_KEPT:
+            self._left = {
+                one: kept for one, kept in self._left.items() if now - kept[1] < 60
+            }  # the others have it all again
         left, at = self._left.get(who, (self._most, now))
         left = min(self._most, left + (now - at) * self._most / 60)
         self._left[who] = (left - 1 if left >= 1 else left, now)

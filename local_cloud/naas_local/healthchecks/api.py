@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -17,10 +16,11 @@ from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
+from naas_local.healthchecks.errors import Refused
 from naas_local.healthchecks.keys import Keys
 from naas_local.healthchecks.rows import Project
 from naas_local.healthchecks.settings import STATUS, HealthchecksConfig
-from naas_local.healthchecks.spec import BadRequest, Spec
+from naas_local.healthchecks.spec import Spec
 
 KEY_HEADER = "X-Api-Key"
 KEY_LENGTH = 32
@@ -28,14 +28,6 @@ LARGEST = 1 << 20
 """Bytes of a request."""
 _CODE = r"{code:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}}"
 _UNIQUE = "{unique:[0-9a-f]{40}}"
-
-
-class Answer(Exception):
-    """Ends a request with an error. Parameters: HTTP's ``status``; ``text``, what is wrong; ``pause``, seconds before another try."""
-
-    def __init__(self, status: int, text: str, pause: int = 0) -> None:
-        super().__init__(text)
-        self.status, self.text, self.pause = status, text, pause
 
 
 @dataclass(frozen=True)
@@ -86,9 +78,7 @@ class Api:
         async def handle(http: web.Request) -> web.Response:
             try:
                 return await work(http, await self._caller(http, may_read_only))
-            except BadRequest as error:
-                return refusal(400, str(error))
-            except Answer as error:
+            except Refused as error:
                 return refusal(error.status, error.text, error.pause)
 
         return handle
@@ -97,14 +87,14 @@ class Api:
         body = await json_body(http)
         key = http.headers.get(KEY_HEADER) or str(body.get("api_key", ""))
         if len(key) != KEY_LENGTH:
-            raise Answer(401, "missing api key")
+            raise Refused(401, "missing api key")
         kinds = ("api_key", "api_key_readonly") if may_read_only else ("api_key",)
         kept = self._keys.kept(key)
         found = await self._database.read(lambda db: rows.project_of_key(db, kept, *kinds))
         if found is None:
-            raise Answer(401, "wrong api key")
+            raise Refused(401, "wrong api key")
         if not self._allowance.take(kept.hex()):
-            raise Answer(429, "rate limited", self._allowance.pause)
+            raise Refused(429, "rate limited", self._allowance.pause)
         return Caller(found[0], found[1] == "api_key_readonly", body)
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -116,28 +106,29 @@ class Api:
     async def _list(self, http: web.Request, caller: Caller) -> web.Response:
         tags, slug = set(http.query.getall("tag", [])), http.query.get("slug") or None
 
-        def work(db: sqlite3.Connection) -> list[dict[str, Any]]:
+        def work(db: sqlite3.Connection) -> str:
             channels = None if caller.reads_only else rows.channels_of_checks(db, caller.project)
-            return [
+            found = [
                 check.document(self._config.url, self._clock.now(), None if channels is None else channels[check.id])
                 for check in rows.checks_of_project(db, caller.project, slug)
                 if tags <= set(check.tag_list)
             ]
+            return json.dumps({"checks": found})  # a long list is not for the event loop
 
-        return answer({"checks": await self._database.read(work)})
+        return _answer_text(await self._database.read(work))
 
     async def _show(self, http: web.Request, caller: Caller) -> web.Response:
         return answer(await self._database.read(lambda db: self._document(db, caller, self._find(db, http, caller))))
 
     async def _create(self, _: web.Request, caller: Caller) -> web.Response:
-        wanted = await asyncio.to_thread(spec.read, caller.body)  # a schedule can take a while
+        wanted = await self._spec(caller)
 
         def work(db: sqlite3.Connection) -> tuple[Check, bool, dict[str, Any]]:
             check = _like(db, caller.project, wanted)
             made = check is None
             if check is None:
                 if rows.count_checks(db, caller.project) >= self._config.most_checks:
-                    raise Answer(403, "too many checks")
+                    raise Refused(403, "too many checks")
                 check = Check(project_id=caller.project.id, created=self._clock.now())
             _apply(db, caller.project, check, wanted)
             return check, made, self._document(db, caller, check)
@@ -146,10 +137,14 @@ class Api:
         self._alerts.changed(check.alert_after)
         return answer(document, 201 if made else 200)
 
+    async def _spec(self, caller: Caller) -> Spec:
+        """What is wanted. Raises Refused. Finding out whether a schedule ever comes true can take too long for the event loop."""
+        return await self._database.read(lambda _: spec.read(caller.body))
+
     async def _update(self, http: web.Request, caller: Caller) -> web.Response:
         # A uuid that is not theirs is refused before anything is said about the rest of the request.
         await self._database.read(lambda db: self._find(db, http, caller))
-        wanted = await asyncio.to_thread(spec.read, caller.body)
+        wanted = await self._spec(caller)
         return await self._change(http, caller, lambda db, check: _apply(db, caller.project, check, wanted))
 
     async def _delete(self, http: web.Request, caller: Caller) -> web.Response:
@@ -173,7 +168,7 @@ class Api:
         def work(db: sqlite3.Connection, check: Check) -> None:
             old = check.status
             if old != "paused":
-                raise Answer(409, "check is not paused")
+                raise Refused(409, "check is not paused")
             check.resume()
             self._changed_by_hand(db, check, old)
 
@@ -197,16 +192,16 @@ class Api:
         return answer(document)
 
     def _find(self, db: sqlite3.Connection, http: web.Request, caller: Caller) -> Check:
-        """The check that an address names. Raises Answer when it is not there or another project's."""
+        """The check that an address names. Raises Refused when it is not there or another project's."""
         if unique := http.match_info.get("unique"):
             found = [one for one in rows.checks_of_project(db, caller.project) if one.unique_key == unique]
             check = found[0] if found else None
         else:
             check = rows.check_of_code(db, http.match_info["code"].lower())
         if check is None:
-            raise Answer(404, "not found")
+            raise Refused(404, "not found")
         if check.project_id != caller.project.id:
-            raise Answer(403, "forbidden")
+            raise Refused(403, "forbidden")
         return check
 
     def _document(self, db: sqlite3.Connection, caller: Caller, check: Check) -> dict[str, Any]:
@@ -216,16 +211,16 @@ class Api:
     # What happened
 
     async def _pings(self, http: web.Request, caller: Caller) -> web.Response:
-        def work(db: sqlite3.Connection) -> list[dict[str, Any]]:
-            return history.pings(db, self._find(db, http, caller), self._config)
+        def work(db: sqlite3.Connection) -> str:
+            return json.dumps({"pings": history.pings(db, self._find(db, http, caller), self._config)})
 
-        return answer({"pings": await self._database.read(work)})
+        return _answer_text(await self._database.read(work))
 
     async def _ping_body(self, http: web.Request, caller: Caller) -> web.Response:
         n = int(http.match_info["n"])
         body = await self._database.read(lambda db: history.body(db, self._find(db, http, caller), n))
         if not body:
-            raise Answer(404, "not found")
+            raise Refused(404, "not found")
         return web.Response(body=body, content_type="text/plain")
 
     async def _flips(self, http: web.Request, caller: Caller) -> web.Response:
@@ -237,29 +232,33 @@ class Api:
         return answer({"channels": await self._database.read(lambda db: rows.channels(db, caller.project))})
 
     async def _badges(self, _: web.Request, caller: Caller) -> web.Response:
-        checks = await self._database.read(lambda db: rows.checks_of_project(db, caller.project))
-        tags = {tag for check in checks for tag in check.tag_list}
+        tags = await self._database.read(lambda db: rows.tags(db, caller.project))
         found = badges.addresses(self._config.url, caller.project.badge_key, self._keys, sorted({"*", *tags}))
         return answer({"badges": found})
 
 
 async def json_body(http: web.Request) -> dict[str, Any]:
-    """The JSON object that was sent; empty without a body. Raises Answer for anything else."""
+    """The JSON object that was sent; empty without a body. Raises Refused for anything else."""
     try:
         text = await http.read()
         given = json.loads(text) if text else {}
     except web.HTTPRequestEntityTooLarge:
-        raise Answer(413, "request body is too large") from None
+        raise Refused(413, "request body is too large") from None
     except (ValueError, RecursionError):
-        raise Answer(400, "could not parse request body") from None
+        raise Refused(400, "could not parse request body") from None
     if not isinstance(given, dict):
-        raise Answer(400, "json validation error: value is not an object")
+        raise Refused(400, "json validation error: value is not an object")
     return given
 
 
 def answer(document: dict[str, Any], status: int = 200) -> web.Response:
     """A document as JSON."""
-    return web.json_response(document, status=status, headers={"Access-Control-Allow-Origin": "*"})
+    return _answer_text(json.dumps(document), status)
+
+
+def _answer_text(text: str, status: int = 200) -> web.Response:
+    headers = {"Access-Control-Allow-Origin": "*"}
+    return web.Response(text=text, status=status, content_type="application/json", headers=headers)
 
 
 def refusal(status: int, text: str, pause: int = 0) -> web.Response:
@@ -284,7 +283,7 @@ def _like(db: sqlite3.Connection, project: Project, wanted: Spec) -> Check | Non
 
 
 def _apply(db: sqlite3.Connection, project: Project, check: Check, wanted: Spec) -> None:
-    """Change a check as wanted and keep it. Raises BadRequest for channels that are not the project's."""
+    """Change a check as wanted and keep it. Raises Refused for channels that are not the project's."""
     channels = None if wanted.channels is None else _channel_ids(db, project, wanted.channels)
     for name in _PLAIN & wanted.model_fields_set:
         setattr(check, name, getattr(wanted, name))
@@ -317,11 +316,11 @@ def _channel_ids(db: sqlite3.Connection, project: Project, wanted: str) -> list[
     found = set()
     for name in wanted.split(","):
         if not name:
-            raise BadRequest("empty channel identifier")
+            raise Refused(400, "empty channel identifier")
         matches = [channel["id"] for channel in available if name in (channel["code"], channel["name"])]
         if not matches:
-            raise BadRequest(f"invalid channel identifier: {name}")
+            raise Refused(400, f"invalid channel identifier: {name}")
         if len(matches) > 1:
-            raise BadRequest(f"non-unique channel identifier: {name}")
+            raise Refused(400, f"non-unique channel identifier: {name}")
         found.add(matches[0])
     return sorted(found)

@@ -48,11 +48,12 @@ CREATE TABLE IF NOT EXISTS flips (
     id INTEGER PRIMARY KEY AUTOINCREMENT, check_id INTEGER NOT NULL REFERENCES checks ON DELETE CASCADE,
     created INTEGER NOT NULL, old_status TEXT NOT NULL, new_status TEXT NOT NULL, reason TEXT NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS flips_of_check ON flips (check_id, created);
+CREATE INDEX IF NOT EXISTS flips_of_check ON flips (check_id);
 CREATE TABLE IF NOT EXISTS channels (
     id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, project_id INTEGER NOT NULL REFERENCES projects ON DELETE CASCADE,
     kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, last_error TEXT NOT NULL DEFAULT ''
 ) STRICT;
+CREATE INDEX IF NOT EXISTS channels_of_project ON channels (project_id);
 CREATE TABLE IF NOT EXISTS channels_of_checks (
     check_id INTEGER NOT NULL REFERENCES checks ON DELETE CASCADE,
     channel_id INTEGER NOT NULL REFERENCES channels ON DELETE CASCADE, PRIMARY KEY (check_id, channel_id)

@@ -17,6 +17,8 @@ LAB = "lab"
 """Kind of the channel whose alerts wait in the database until the gateway fetches them (`admin`)."""
 FLIPS_KEPT = 400 * 86400 * SECOND
 """Microseconds."""
+MOST_FLIPS = 10_000
+"""Of one check."""
 MOST_OPEN = 100
 """Alerts that wait for one channel; a check that goes up and down all the time is told of no more often than it can be."""
 _SILENT = {("new", "up"), ("paused", "up")}
@@ -54,6 +56,12 @@ def checks_of_project(db: sqlite3.Connection, project: Project, slug: str | None
     where, values = ("", ()) if slug is None else (" AND slug = ?", (slug,))
     rows = db.execute(f"SELECT * FROM checks WHERE project_id = ?{where} ORDER BY id", (project.id, *values))  # noqa: S608
     return [Check.of(row) for row in rows]
+
+
+def tags(db: sqlite3.Connection, project: Project) -> set[str]:
+    """All tags that a project's checks have."""
+    found = db.execute("SELECT DISTINCT tags FROM checks WHERE project_id = ?", (project.id,))
+    return {tag for (tags,) in found for tag in tags.split()}
 
 
 def save(db: sqlite3.Connection, check: Check) -> None:
@@ -155,6 +163,11 @@ def prune(db: sqlite3.Connection, check: Check, kept: int, now: int) -> None:
     """Forget all but the newest pings of a check, and changes of status that nobody asks for any more."""
     db.execute("DELETE FROM pings WHERE check_id = ? AND n <= ?", (check.id, check.n_pings - kept))
     db.execute("DELETE FROM flips WHERE check_id = ? AND created < ?", (check.id, now - FLIPS_KEPT))
+    db.execute(
+        "DELETE FROM flips WHERE check_id = ?1 AND id <= "
+        "(SELECT id FROM flips WHERE check_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        (check.id, MOST_FLIPS),
+    )
 
 
 def channels_of_check(db: sqlite3.Connection, check: Check) -> list[str]:

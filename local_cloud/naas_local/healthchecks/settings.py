@@ -37,8 +37,8 @@ class HealthchecksConfig(Section):
     requests_per_minute: int = Field(
         0, ge=0, description="of the management API, per key; more are answered 429; 0: no limit"
     )
-    most_checks: int = Field(10_000, ge=1, description="checks of one project")
-    ping_log: int = Field(1000, ge=1, description="pings kept of each check")
+    most_checks: int = Field(1000, ge=1, description="checks of one project")
+    ping_log: int = Field(500, ge=1, description="pings kept of each check")
 
 
 def prepare(data: Path, port: int, *, host: str = LOOPBACK, url: str = "", **options: Any) -> PartSpec:
