@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from naas_client.schedules import kind_of
 
-from naas_local.healthchecks import badges, history, rows, schedules, spec
+from naas_local.healthchecks import badges, history, rows, spec
 from naas_local.healthchecks.alerts import Alerts
 from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
@@ -296,7 +297,7 @@ def _apply(db: sqlite3.Connection, project: Project, check: Check, wanted: Spec)
     if wanted.grace is not None:
         check.grace = int(wanted.grace.total_seconds())
     if wanted.schedule:
-        check.kind, check.schedule = schedules.kind(wanted.schedule), wanted.schedule
+        check.kind, check.schedule = kind_of(wanted.schedule), wanted.schedule
     elif wanted.timeout is not None:
         check.kind, check.timeout = "simple", int(wanted.timeout.total_seconds())
     check.reckon()
