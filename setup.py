@@ -59,7 +59,7 @@ LAB = [
     *STORAGE,
 ]
 DOCKER = [*HUB, "dockerspawner>=14,<15"]
-LOCAL = [*DOCKER, *GATEWAY, *LAB, "aiohttp>=3.11", "cronsim>=2.7,<3", "oncalendar>=1.1,<2", "psutil>=6", "rich>=13.9"]
+LOCAL = [*DOCKER, *GATEWAY, *LAB, "aiohttp>=3.11", "psutil>=6", "rich>=13.9"]
 EXAMPLES = ["scikit-learn>=1.5", "pandas>=2.2", "matplotlib>=3.9"]
 
 setup(

@@ -25,6 +25,11 @@ def kind_of(schedule: str) -> CalendarKind:
     return "cron" if "\n" not in schedule.strip() and len(schedule.split()) == 5 else "oncalendar"
 
 
+def runs(schedule: str, after: dt.datetime) -> Iterator[dt.datetime]:
+    """The runs after a time (aware), in its zone. Raises CronSimError or OnCalendarError for what is no expression."""
+    return CronSim(schedule, after) if kind_of(schedule) == "cron" else OnCalendar(schedule, after)
+
+
 def time_zone(name: str) -> ZoneInfo:
     """A time zone of the IANA database. Raises InvalidInput (``bad-time-zone``)."""
     if name not in available_timezones():
@@ -44,15 +49,9 @@ def preview(
     if kind is not None and kind != found:
         wanted = "five fields, like 30 1 * * 1-5" if kind == "cron" else "an expression like Mon..Fri 01:30"
         raise InvalidInput(f"schedule: write {wanted}.", code="bad-schedule")
-    text = ""
-    runs: Iterator[dt.datetime]
     try:
-        if found == "cron":
-            runs = cron = CronSim(schedule, now.astimezone(zone))
-            text = cron.explain()
-        else:
-            runs = OnCalendar(schedule, now.astimezone(zone))
-        following = list(itertools.islice(runs, count))
+        following = list(itertools.islice(runs(schedule, now.astimezone(zone)), count))
+        text = CronSim(schedule, now).explain() if found == "cron" else ""
     except (CronSimError, OnCalendarError) as error:
         raise InvalidInput(
             f"schedule: {_sentence(error)} Write cron like 30 1 * * 1-5, or OnCalendar like Mon..Fri 01:30.",

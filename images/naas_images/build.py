@@ -17,7 +17,7 @@ from pathlib import Path
 from naas_images import docker
 from naas_images.debian import debian
 from naas_images.docker import BuildFailed
-from naas_images.packages import digest, node_modules, own_digest, own_wheel, wheels
+from naas_images.packages import digest, node_modules, own_digest, own_wheel, requirements, wheels
 from naas_images.recipes import CACHE, PYTHON, RECIPES, REPOSITORY, SBOMS, Recipe
 from naas_images.sbom import write_sbom
 
@@ -130,11 +130,11 @@ class Builder:
         shutil.copytree(recipe.folder, context, dirs_exist_ok=True)
         if not recipe.lock:
             return
-        shutil.copy(recipe.lock, context / "requirements.txt")
         for folder, gathered in (
             (self._gathering.get(recipe.name) or self._pool.submit(_gather, recipe)).result().items()
         ):
             shutil.copytree(gathered, context / folder, copy_function=os.link, symlinks=True)
+        (context / "requirements.txt").write_text(requirements(recipe, context / "wheels"))
 
 
 def _gather(recipe: Recipe) -> dict[str, Path]:

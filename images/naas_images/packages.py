@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,12 @@ from naas_images.recipes import CACHE, PYTHON, REPOSITORY, Recipe
 
 GLIBC = 36
 """Debian 12 has glibc 2.36: wheels made for it and for all older ones run (PEP 600)."""
+
+EPOCH = "315532800"
+"""Time of all files in wheels that are made here (1980, the first that ZIP knows), so that the same sources give the same wheel."""
+
+FROM_SOURCE = ("oncalendar",)
+"""Packages that are published as source alone; pure Python, so the wheel that is made of them here is any image's."""
 
 LAB_EXTENSION = REPOSITORY / "server_extension/naas_server/labextension/package.json"
 PROJECT = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
@@ -44,14 +51,30 @@ def wheels(recipe: Recipe) -> Path:
         "--no-deps",
         "--require-hashes",
         "--only-binary=:all:",
+        *(f"--no-binary={name}" for name in FROM_SOURCE),
         f"--python-version={PYTHON}",
         "--implementation=cp",
     ]
     argv += [f"--platform={name}" for name in _platforms()]
     with _made_whole(here) as folder:
         _pip([*argv, "--dest", str(folder), "--requirement", str(recipe.lock)])
+        for source in folder.glob("*.tar.gz"):
+            _pip(["wheel", "--no-deps", "--wheel-dir", str(folder), str(source)], SOURCE_DATE_EPOCH=EPOCH)
+            source.unlink()
     _forget_others(here, f"{recipe.name}-*")
     return here
+
+
+def requirements(recipe: Recipe, folder: Path) -> str:
+    """An image's lock, with the hashes of the wheels that were made of sources. Parameters: ``folder``, of `wheels`."""
+    if not recipe.lock:
+        raise ValueError(f"{recipe.name} has no Python packages of its own")
+    text = recipe.lock.read_text()
+    for name in FROM_SOURCE:
+        for wheel in folder.glob(f"{name}-*-none-any.whl"):
+            made = f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
+            text = re.sub(rf"^({name}==\S+ \\\n)", rf"\1    {made} \\\n", text, flags=re.MULTILINE)
+    return text
 
 
 def node_modules(recipe: Recipe) -> Path:
@@ -82,7 +105,7 @@ def own_wheel() -> Path:
             (target := copy / file.relative_to(REPOSITORY)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, target)
         with _made_whole(here) as folder:
-            _pip(["wheel", "--no-deps", "--wheel-dir", str(folder), str(copy)], SOURCE_DATE_EPOCH="315532800")
+            _pip(["wheel", "--no-deps", "--wheel-dir", str(folder), str(copy)], SOURCE_DATE_EPOCH=EPOCH)
     _forget_others(here, "*")
     return here
 

@@ -25,7 +25,7 @@ export interface ICheckParts {
   launcher: ILauncher | null;
   restorer: ILayoutRestorer | null;
   /** Put code into a new cell. */
-  insert(code: string): void;
+  insert(code: string): Promise<void>;
 }
 
 /** The commands of healthchecks, and the tab of one. */

@@ -53,7 +53,7 @@ async function openFolder(parts: IParts, args: ReadonlyPartialJSONObject): Promi
 }
 
 /** A new cell below the active one; it is not run. Without a notebook the code goes to the clipboard. */
-export function insertCode({ notebooks, app, language }: IParts, code: string): void {
+export async function insertCode({ notebooks, app, language }: IParts, code: string): Promise<void> {
   const panel = notebooks?.currentWidget;
   if (!panel) {
     Clipboard.copyToSystem(code);
@@ -62,6 +62,7 @@ export function insertCode({ notebooks, app, language }: IParts, code: string): 
     });
     return;
   }
+  await panel.revealed; // what is inserted before the file is read is lost
   NotebookActions.insertBelow(panel.content);
   panel.content.activeCell?.model.sharedModel.setSource(code);
   app.shell.activateById(panel.id);
@@ -165,10 +166,10 @@ export function addCommands(parts: IParts, palette: ICommandPalette | null): voi
   commands.addCommand(CommandIDs.insertCode, {
     label: args => (args.menu ? trans.__('Insert Code') : trans.__('Insert Code for Storage')),
     isEnabled: args => Boolean(parts.notebooks?.currentWidget) && folderOf(model, args) !== null,
-    execute: args => {
+    execute: async args => {
       const folder = folderOf(model, args);
       if (folder) {
-        insertCode(parts, listFolder(folder));
+        await insertCode(parts, listFolder(folder));
       }
     }
   });
@@ -179,10 +180,10 @@ export function addCommands(parts: IParts, palette: ICommandPalette | null): voi
   commands.addCommand(CommandIDs.insertFileCode, {
     label: trans.__('Insert Code to Read This File'),
     isVisible: () => chosenFile(parts) !== null,
-    execute: () => {
+    execute: async () => {
       const file = chosenFile(parts);
       if (file !== null) {
-        insertCode(parts, readFile(file));
+        await insertCode(parts, readFile(file));
       }
     }
   });

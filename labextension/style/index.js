@@ -1,3 +1,4 @@
 import './base.css';
 import './buckets.css';
 import './backup.css';
+import './checks.css';

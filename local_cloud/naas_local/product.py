@@ -159,7 +159,7 @@ class Product:
             found["iam"]["client_secret_file"] = str(secret("iam-client-secret"))
             found["iam"]["cli_client_id"] = iam.CLI_CLIENT
             found["groups"] = {group: {"description": text} for group, text in GROUP_TEXTS.items()}
-        if self.embedded_healthchecks and "healthchecks" in settings.SharedSettings.model_fields:
+        if self.embedded_healthchecks:
             address = self._address("healthchecks")
             admin_key = self.data.part("healthchecks") / healthchecks.ADMIN_KEY
             found["healthchecks"] = {"url": address, "ping_url": f"{address}/ping", "admin_key_file": str(admin_key)}

@@ -23,6 +23,7 @@ from naas_server.drive import CloudDrive
 from naas_server.drive_handlers import drive_handlers
 from naas_server.events import EventsHandler, Streams
 from naas_server.gateway import ROUTES, Gateway
+from naas_server.lab_page import only_enabled
 from naas_server.members import MembersIdentityProvider
 from naas_server.passthrough import PassThroughHandler, UnknownHandler
 from naas_server.storage import Storage, StorageActionHandler, StorageHandler
@@ -68,6 +69,10 @@ class NaasServer(ExtensionApp):
     @default("run_folder")
     def _run_folder(self) -> str:
         return os.environ.get("NAAS_STORAGE_RUN", "")
+
+    def initialize_settings(self) -> None:
+        """The hub's extension, which is loaded before us, has a hook of its own."""
+        self.settings["page_config_hook"] = only_enabled(self.settings.get("page_config_hook"))
 
     def initialize_handlers(self) -> None:
         """Our addresses; everything else below ``naas/api`` is answered with our error shape too."""

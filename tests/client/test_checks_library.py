@@ -106,6 +106,11 @@ def plain(a, *, b=2):
     "what it does"
     return a + b
 @healthcheck(url)
+def stops():
+    raise StopIteration(1)
+try: stops()
+except StopIteration as stop: assert stop.value == 1
+@healthcheck(url)
 async def coroutine():
     await asyncio.sleep(0)
     return 5
@@ -123,14 +128,34 @@ except StopIteration as stop: assert stop.value == "end"
 """
     done = program(tmp_path, code, check.url)
     assert done.returncode == 0, done.stderr
-    pings = check.wait(*["start", "success"] * 3)
-    assert len({ping["rid"] for ping in pings}) == 3
+    pings = check.wait("start", "fail", *["start", "success"] * 3)
+    assert len({ping["rid"] for ping in pings}) == 4
 
     async def endless() -> object:
         yield 1
 
     with pytest.raises(InvalidInput, match="with healthcheck"):
         healthcheck("x")(endless)
+
+
+def test_one_object_in_many_threads(check: OneCheck, tmp_path: Path) -> None:
+    code = """
+import threading, time
+told = healthcheck(url)
+def work(n):
+    with told:
+        time.sleep(0.05 * n)
+        with told: pass
+threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    assert program(tmp_path, code, check.url).returncode == 0
+    wait_for(lambda: len(check.kinds) >= 16, "the pings")
+    runs: dict[str, list[str]] = {}
+    for one in check.pings:
+        runs.setdefault(one["rid"], []).append(one["type"])
+    assert list(runs.values()) == [["start", "success"]] * 8
 
 
 def test_work_goes_on_while_the_server_is_away_and_pings_arrive_late(tmp_path: Path) -> None:

@@ -159,6 +159,15 @@ def test_a_reader_that_goes_away_is_noticed_by_the_command(check: OneCheck) -> N
     assert check.wait("start", "fail")[1]["exitstatus"] == 128 + signal.SIGPIPE
 
 
+def test_a_slow_reader_gets_everything(check: OneCheck) -> None:
+    process = start(check, sys.executable, "-c", "print('x' * 150_000)")
+    assert process.stdout is not None
+    began = time.monotonic()
+    wait_for(lambda: time.monotonic() - began > 4, "the reader to begin")
+    assert len(process.stdout.read()) == 150_001
+    assert process.wait(LIMIT) == 0
+
+
 def test_a_daemon_that_is_left_behind_is_not_waited_for(check: OneCheck) -> None:
     begun = time.monotonic()
     assert ping(check, "--", "sh", "-c", "sleep 20 & echo started").stdout == b"started\n"

@@ -43,7 +43,7 @@ def test_only_one_role_for_everybody_lends_nothing(isolated: Any, request: pytes
         return
     with pytest.raises(NotFound) as caught:
         isolated.lend("cygno")
-    assert caught.value.code == "no-shared-storage"
+    assert caught.value.code == "no-folders"
     assert "in its home" in caught.value.message
 
 

@@ -59,6 +59,20 @@ def test_a_profile_reaches_the_server(served: Served) -> None:
 
 WHO = "import os; print(os.environ['HOME'], os.environ['MEM_LIMIT'], os.environ['JUPYTERHUB_USER'])"
 
+TOGETHER = {"@jupyter/collaboration-extension", "@jupyter/docprovider-extension"}
+
+
+def page_config(lab: str) -> dict[str, Any]:
+    found = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', lab, re.DOTALL)
+    assert found is not None
+    config: dict[str, Any] = json.loads(found[1])
+    return config
+
+
+def fetched(config: dict[str, Any]) -> set[str]:
+    """The extensions that the page loads."""
+    return {extension["name"] for extension in config["federated_extensions"]}
+
 
 def test_a_group_has_a_shared_server_and_its_members_have_their_own(served: Served) -> None:
     """Documents are edited together in the first, and nothing of that is loaded in the second."""
@@ -68,21 +82,24 @@ def test_a_group_has_a_shared_server_and_its_members_have_their_own(served: Serv
     alice.name = "collab--developers"
     wait_for(alice._server_ready, "the shared server")
     lab = alice.http.get("/user/collab--developers/lab", follow_redirects=True)
-    assert '"hubUser": "alice"' in lab.text
+    config = page_config(lab.text)
+    assert config["hubUser"] == "alice"
+    assert fetched(config) >= TOGETHER
     assert (
         alice.server("PUT", "api/collaboration/session/x", json={"format": "text", "type": "file"}).status_code != 404
     )
     assert alice.server("GET", "naas/api/me").json()["groups"] == ["developers"]
-    assert alice.server("GET", "naas/api/storage").json()["code"] == "no-shared-storage"
+    assert alice.server("GET", "naas/api/storage").json()["code"] == "no-folders"
     with alice.kernel() as kernel:
         home, memory, user = kernel.run(WHO).split()
     assert (home.rpartition("/")[2], int(memory), user) == ("collab--developers", 1024 * MIB, "collab--developers")
 
     own = served.started("alice", profile="small")
     assert own.server("PUT", "api/collaboration/session/x", json={"format": "text", "type": "file"}).status_code == 404
-    disabled = re.search(r'"disabledExtensions": (\[[^]]*\])', own.http.get("/user/alice/lab").text)
-    assert disabled is not None
-    assert {"@jupyter/collaboration-extension", "@jupyter/docprovider-extension"} <= set(json.loads(disabled[1]))
+    config = page_config(own.http.get("/user/alice/lab").text)
+    assert set(config["disabledExtensions"]) >= TOGETHER
+    assert "jupyterlab-naas" in fetched(config)
+    assert fetched(config).isdisjoint(TOGETHER)
 
     bob = served.sign_in("bob")
     assert bob.http.get("/user/collab--developers/lab", follow_redirects=True).status_code == 403

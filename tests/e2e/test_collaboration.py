@@ -24,6 +24,8 @@ ACCESS_AGE = 10
 IDLE = 60
 """Seconds; Jupyter Server itself looks only once a minute."""
 SLACK = 20
+LIMIT = 60_000
+"""Milliseconds."""
 TOKENS = """
 import json, os, urllib.error, urllib.request
 def ask(path, body=None):
@@ -73,49 +75,57 @@ def shared(site: Product) -> Iterator[HubSession]:
 
 
 def sign_in(browser: Browser, site: Product, name: str) -> Page:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    context.set_default_timeout(60_000)
-    page = context.new_page()
+    page = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB").new_page()
+    page.set_default_timeout(LIMIT)
     page.goto(site.url)
     page.get_by_role("link", name=re.compile("Sign in with")).click()
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(name)
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/hub/"))
+    page.goto(f"{site.url}/hub/home")
     return page
+
+
+@pytest.fixture
+def alice(browser: Browser, site: Product) -> Iterator[Page]:
+    page = sign_in(browser, site, "alice")
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def bob(browser: Browser, site: Product) -> Iterator[Page]:
+    page = sign_in(browser, site, "bob")
+    yield page
+    page.context.close()
 
 
 @pytest.mark.browser
 def test_two_members_edit_one_notebook_and_see_each_other(
-    browser: Browser, site: Product, accessible: Callable[..., None], picture: Callable[[Page, str], None]
+    alice: Page, bob: Page, site: Product, accessible: Callable[..., None], picture: Callable[[Page, str], None]
 ) -> None:
-    alice = sign_in(browser, site, "alice")
-    alice.goto(f"{site.url}/hub/home")
     accessible(alice)
     alice.get_by_role("button", name="Start the shared notebook of cygno").click()
     alice.locator(".jp-LauncherCard[data-category=Notebook]").first.click()
-    cell = ".jp-Notebook .jp-Cell .cm-content"
-    expect(alice.locator(cell).first).to_be_visible()
-    alice.locator(cell).first.click()
+    hers, his = (page.locator(".jp-Notebook .jp-Cell .cm-content").first for page in (alice, bob))
+    hers.click()
     alice.keyboard.type("a = 'from alice'")
 
-    bob = sign_in(browser, site, "bob")
-    bob.goto(f"{site.url}/hub/home")
+    bob.reload()
     bob.get_by_role("link", name="Open the shared notebook of cygno").click()
     bob.locator(".jp-DirListing-item", has_text="Untitled.ipynb").dblclick()
-    expect(bob.locator(cell).first).to_have_text("a = 'from alice'")
-    expect(bob.get_by_text("Alice", exact=True).first).to_be_attached()
-    bob.locator(cell).first.click()
+    expect(his).to_have_text("a = 'from alice'", timeout=LIMIT)
+    expect(bob.get_by_text("Alice", exact=True).first).to_be_attached(timeout=LIMIT)
+    his.click()
     bob.keyboard.press("End")
     bob.keyboard.type("; b = 'from bob'")
-    expect(alice.locator(cell).first).to_contain_text("a = 'from alice'; b = 'from bob'")
-    expect(alice.get_by_text("Bob", exact=True).first).to_be_attached()
+    expect(hers).to_contain_text("a = 'from alice'; b = 'from bob'", timeout=LIMIT)
+    expect(alice.get_by_text("Bob", exact=True).first).to_be_attached(timeout=LIMIT)
     picture(alice, "collaboration")
 
     notebook = site.data / "homes" / SHARED / "Untitled.ipynb"
     wait_for(lambda: "from bob" in notebook.read_text(), "the notebook on the disk")
-    for page in (alice, bob):
-        page.context.close()
 
 
 def test_who_is_not_in_the_group_gets_nothing(site: Product, shared: HubSession) -> None:
@@ -156,7 +166,8 @@ def test_no_members_token_is_in_the_server(site: Product, shared: HubSession) ->
     wait_for(stored.exists, "the file in the group's bucket")
 
 
-def test_who_leaves_the_group_is_sent_away(site: Product, shared: HubSession) -> None:
+@pytest.mark.parametrize("way", ["leaves the group", "signs out"])
+def test_who_leaves_is_sent_away(site: Product, shared: HubSession, way: str) -> None:
     with as_member(site, "bob") as bob:
         bob.http.get(f"/user/{SHARED}/lab", follow_redirects=True)
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in bob.http.cookies.jar)
@@ -164,7 +175,10 @@ def test_who_leaves_the_group_is_sent_away(site: Product, shared: HubSession) ->
         socket = websocket.create_connection(address, timeout=ACCESS_AGE + SLACK, cookie=cookies, origin=site.url)
         assert bob.server("GET", "api/contents").status_code == 200
         left = time.monotonic()
-        set_groups(site.data / "iam", "bob", ["users/naas", "users/s3"])
+        if way == "signs out":
+            bob.sign_out()
+        else:
+            set_groups(site.data / "iam", "bob", ["users/naas", "users/s3"])
         try:
             while (frame := socket.recv_frame()).opcode != websocket.ABNF.OPCODE_CLOSE:
                 pass

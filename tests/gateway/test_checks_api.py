@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from checks_site import ChecksSite, checks_site, new_project
-from gateway_app import HubStandIn
+from gateway_app import Gateway, HubStandIn
 from gateway_calls import call, error_of
 from naas_client.errors import Conflict, Forbidden, InvalidInput, NaasError, NotFound
 from naas_client.gateway import SyncGatewayClient
@@ -488,3 +488,25 @@ def test_health_and_me_tell_of_healthchecks(site: ChecksSite, alice: SyncGateway
     (part,) = [part for part in alice.health().parts if part.name == "healthchecks"]
     assert part.state == "ok"
     assert alice.me().capabilities["healthchecks"].allowed
+
+
+def test_a_site_without_a_server_says_so(signed_in: Gateway, hub: HubStandIn) -> None:
+    alice = signed_in.client(hub.user_token("alice"))
+    with pytest.raises(NotFound, match="no Healthchecks server") as error:
+        alice.checks.projects()
+    assert code_of(error) == "no-healthchecks"
+    assert "healthchecks" not in alice.me().capabilities
+    assert "healthchecks" not in [part.name for part in alice.health().parts]
+
+
+def test_who_has_not_the_capability_is_told_how_to_get_it(
+    tmp_path_factory: pytest.TempPathFactory, iam: EmbeddedIam, hub: HubStandIn
+) -> None:
+    closed = {"healthchecks": ["developers"]}
+    with checks_site(tmp_path_factory.mktemp("closed"), iam, hub, capabilities=closed) as site:
+        bob, alice = site.person("bob"), site.person("alice")
+        with pytest.raises(Forbidden, match="open to members of developers") as error:
+            bob.checks.list()
+        assert code_of(error) == "no-capability"
+        assert not bob.me().capabilities["healthchecks"].allowed
+        assert alice.checks.list().items == []

@@ -8,18 +8,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
 from checks_site import ChecksSite, checks_site, new_project
 from gateway_app import Gateway, HubStandIn, gateway_app
-from naas_client.errors import NaasError, TooMany, Unavailable
+from naas_client.errors import NaasError, NotFound, TooMany, Unavailable
 from naas_client.gateway.checks import SyncChecksClient
-from naas_client.models import CheckProject, NewCheck
-from naas_gateway.clients.healthchecks import Limited
+from naas_client.models import CheckFlip, CheckProject, NewCheck
+from naas_client.settings import HealthchecksSection
+from naas_gateway.clients.healthchecks import Healthchecks, KeyRefused, Limited
+from naas_gateway.clients.http import Answer, NoAnswer
 from naas_gateway.db.engine import Database
 from naas_gateway.services.checks import budgets as budgets_module
 from naas_gateway.services.checks.budgets import CHANGE, LOOK, WATCH, Budgets
+from naas_gateway.services.checks.looks import oldest_first
+from naas_gateway.services.checks.reading import LARGEST_BODY, body_of, check_of, ping_of
 from naas_local.iam import EmbeddedIam
 from waiting import wait_for
 
@@ -263,3 +268,81 @@ def test_the_servers_own_limit_is_obeyed(
         assert checks.list(made.id).total >= 3
         with pytest.raises(TooMany, match="Try again in"):
             checks.delete(made.id, checks.list(made.id).items[0].id)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("status", "body", "error", "code"),
+    [
+        (200, b"<html>sign in</html>", Unavailable, "unavailable"),
+        (200, b"[]", Unavailable, "healthchecks-down"),
+        (200, b'{"checks": "none"}', Unavailable, "healthchecks-down"),
+        (401, b"<html>a proxy's own page</html>", Unavailable, "healthchecks-down"),
+        (401, b'{"error": "wrong api key"}', KeyRefused, ""),
+        (403, b'{"error": "x"}', NotFound, "not-found"),
+        (302, b"", Unavailable, "healthchecks-down"),
+        (500, b'{"error": "wrong api key"}', Unavailable, "healthchecks-down"),
+        (429, b"slow down", Limited, ""),
+    ],
+)
+async def test_answers_that_are_none_of_healthchecks_are_told_apart(
+    status: int, body: bytes, error: type[Exception], code: str
+) -> None:
+    """No server of ours says such things: proxies in front of one do."""
+    server = Healthchecks(HealthchecksSection(url="http://127.0.0.1:9"))
+    server.service.request = AsyncMock(return_value=Answer(status, body, {"retry-after": "7"}))  # type: ignore[method-assign]
+    if status >= 500:
+        server.service.request.side_effect = NoAnswer("Healthchecks does not answer.", code="healthchecks-down")
+    with pytest.raises(error) as found:
+        await server.checks("k" * 32)
+    assert getattr(found.value, "code", "") == code
+    assert "k" * 32 not in str(found.value)
+    assert getattr(found.value, "pause", 7) == 7
+    await server.service.close()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"uuid": "u", "status": "up", "grace": "soon"},
+        {"uuid": "u", "status": "up", "last_ping": "yesterday"},
+        {"uuid": ["u"], "status": "up"},
+    ],
+)
+def test_a_check_that_cannot_be_read_is_the_servers_fault(document: dict[str, Any]) -> None:
+    with pytest.raises(Unavailable, match="cannot be read") as error:
+        check_of(document, dt.datetime.now(dt.UTC), "")
+    assert error.value.code == "healthchecks-down"
+
+
+def test_a_state_that_nobody_knows_is_shown_as_it_is() -> None:
+    now = dt.datetime.now(dt.UTC)
+    check = check_of({"uuid": "u", "status": "asleep" * 20, "timeout": 60, "new_field": {}}, now, "https://hc/ping")
+    assert check.status == "unknown: " + ("asleep" * 20)[:40]
+    assert check.ping_url == "https://hc/ping/u"
+    assert ping_of({"n": 1, "date": "2026-01-01T00:00:00Z", "type": "odd"}).type == "unknown: odd"
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "binary"),
+    [
+        (b"plain", "plain", False),
+        (b"\xff\xfe", "", True),
+        ("é".encode() * LARGEST_BODY, "é" * (LARGEST_BODY // 2), False),
+        (b"x" + "é".encode() * LARGEST_BODY, "x" + "é" * (LARGEST_BODY // 2 - 1), False),
+        (b"\xff" * 2 * LARGEST_BODY, "", True),
+    ],
+)
+def test_a_long_body_is_cut_between_characters(body: bytes, text: str, binary: bool) -> None:
+    found = body_of(1, body)
+    assert (found.text, found.binary, found.size) == (text, binary, len(body))
+    assert found.truncated is (len(body) > LARGEST_BODY)
+
+
+def test_flips_of_one_second_stay_in_order() -> None:
+    second = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    newest_first = [CheckFlip(at=second, up=False), CheckFlip(at=second, up=True)]
+    assert [flip.up for flip in oldest_first(newest_first)] == [True, False]
+    later = [*newest_first[::-1], CheckFlip(at=second + dt.timedelta(seconds=1), up=True)]
+    assert oldest_first(later) == later

@@ -31,7 +31,8 @@ pytestmark = pytest.mark.server
 def site(tmp_path_factory: pytest.TempPathFactory, iam: EmbeddedIam, hub: HubStandIn) -> Iterator[ChecksSite]:
     folder: Path = tmp_path_factory.mktemp("checks")
     own = {"admin_key_file": str(folder / "healthchecks" / ADMIN_KEY), "requests_per_minute": 10_000}
-    with checks_site(folder, iam, hub, healthchecks=own, iam={"auth_refresh_age": 5}) as running:
+    mail = {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "naas@example.org"}  # nobody there
+    with checks_site(folder, iam, hub, server={"mail": mail}, healthchecks=own, iam={"auth_refresh_age": 5}) as running:
         yield running
 
 

@@ -19,9 +19,10 @@ from naas_gateway.clock import seconds, utcnow
 from naas_gateway.db.engine import Database
 from naas_gateway.db.keys import Keyring
 from naas_gateway.db.migrate import migrate
-from naas_gateway.db.tables import Base, IdentityRow, RefreshTokenRow
+from naas_gateway.db.tables import Base, CheckProjectRow, IdentityRow, RefreshTokenRow
 from naas_gateway.services import duties
 from naas_gateway.services.audit import Audit
+from naas_gateway.services.checks import keys
 from naas_gateway.services.events import Events
 from naas_gateway.services.grants import ACTIVE, ENDED, Grants, Stored
 from sqlalchemy import select, text, update
@@ -268,6 +269,21 @@ async def test_keys_rotate_and_rows_that_no_key_reads_stay(database: Database, g
         assert (await session.scalars(select(RefreshTokenRow.key_id))).all() == [Keyring([new]).newest]
     assert grants.access_token(await grants.active(user_id)) == "access"
     assert (await grants.active(user_id)).state == ACTIVE
+
+
+@pytest.mark.asyncio
+async def test_api_keys_of_projects_rotate_as_well(database: Database) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    row = CheckProjectRow(scope="user:1", user_id=await person(database), group="", name="x", registered_at=utcnow())
+    row.read_only = row.members_write = row.provisioned = False
+    for name, value in keys.sealed(Keyring([old]), "hcw_key").items():
+        setattr(row, name, value)
+    async with database.write() as session:
+        session.add(row)
+    assert await Grants(database, Keyring([new, old]), Events(database)).reencrypt() == 1
+    async with database.read() as session:
+        stored = await session.get_one(CheckProjectRow, row.id)
+    assert (keys.opened(Keyring([new]), stored), keys.opened(Keyring([old]), stored)) == ("hcw_key", "")
 
 
 @pytest.mark.asyncio

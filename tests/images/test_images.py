@@ -73,7 +73,10 @@ def test_a_lab_starts_for_any_uid_with_nothing_writable_and_talks_to_the_hub(tmp
 
 def test_the_settings_of_servers_are_the_spawners_own() -> None:
     config = REPOSITORY / "spawner/naas_spawner/jupyter_config"
-    for file in ("jupyter_server_config.json", "labconfig/default_setting_overrides.json"):
+    for file in (
+        *("jupyter_server_config.json", "labconfig/default_setting_overrides.json", "labconfig/page_config.json"),
+        *("collaboration/jupyter_server_config.json", "collaboration/labconfig/page_config.json"),
+    ):
         assert json.loads(sh("lab", f"cat /opt/naas/etc/jupyter/{file}")) == json.loads((config / file).read_text())
 
 

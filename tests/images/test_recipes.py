@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import re
@@ -16,6 +17,7 @@ from naas_images.build import Builder, with_parents
 from naas_images.debian import _import
 from naas_images.docker import BuildFailed
 from naas_images.locks import pins
+from naas_images.packages import requirements
 from naas_images.recipes import IMAGES, RECIPES, REPOSITORY, Recipe
 from packaging.requirements import Requirement
 
@@ -65,6 +67,18 @@ def test_a_lock_holds_what_its_image_asks_for(recipe: Recipe) -> None:
         assert requirement.specifier.contains(version, prereleases=True), (
             f"{requirement}: images/build.sh --lock {name}"
         )
+
+
+def test_a_wheel_made_of_source_is_installed_by_its_own_hash(tmp_path: Path) -> None:
+    (tmp_path / "oncalendar-1.1-py3-none-any.whl").write_bytes(b"made here")
+    recipe = RECIPES["hub"]
+    assert recipe.lock
+    text = requirements(recipe, tmp_path)
+    added = f"    --hash=sha256:{hashlib.sha256(b'made here').hexdigest()} \\\n"
+    assert text.count(added) == 1
+    assert text.replace(added, "") == recipe.lock.read_text()
+    assert re.search(r"^oncalendar==\S+ \\\n" + re.escape(added) + "    --hash=sha256:", text, re.MULTILINE)
+    assert requirements(recipe, tmp_path / "empty") == recipe.lock.read_text()
 
 
 @pytest.mark.parametrize("recipe", LOCKED, ids=lambda recipe: recipe.name)

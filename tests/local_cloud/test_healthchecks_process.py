@@ -258,6 +258,18 @@ def test_nothing_that_is_sent_is_an_error_of_the_server(
     assert listed.status_code == 200
 
 
+def test_headers_and_keys_that_are_no_text(server: EmbeddedHealthchecks) -> None:
+    site = site_of(server, "no-text")
+    check = site.create()
+    assert ping(check["ping_url"], headers={"User-Agent": b"curl \xff\xfe"}).status_code == 200
+    assert site.pings(check)[0]["ua"] == "curl \ufffd\ufffd"
+    for header in (b"\xff" * 32, "ü".encode() * 16):
+        assert httpx.get(f"{server.url}/api/v3/checks/", headers={"X-Api-Key": header}).status_code == 401
+    for text in ("\ud800" * 32, "\udcff" * 32, "ü" * 32):
+        body = json.dumps({"api_key": text})
+        assert httpx.post(f"{server.url}/api/v3/checks/", content=body).json() == {"error": "wrong api key"}
+
+
 def test_what_keeps_no_other_than_its_owner_out_is_not_read(tmp_path: Path) -> None:
     spec = prepare(tmp_path / "healthchecks", free_port())
     config = Path(spec.argv[-1])

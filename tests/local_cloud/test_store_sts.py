@@ -130,6 +130,28 @@ def test_a_bad_wish_is_refused(
     assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (status, True), answer.text
 
 
+@pytest.mark.parametrize(
+    ("session", "tag", "key", "status"),
+    [
+        ("collab--cygno", "cygno", "right", 200),
+        ("collab--cygno", "cygno", "wrong", 403),
+        ("collab--cygno", "cygno", "none", 403),
+        ("alice", "cygno", "right", 400),
+        ("collab--cygno", "admins", "right", 400),
+        ("collab--cygno", "", "right", 400),
+    ],
+)
+def test_a_shared_server_gets_a_session_on_the_gateways_word_alone(
+    store: EmbeddedStore, session: str, tag: str, key: str, status: int
+) -> None:
+    form = {"Action": "AssumeRole", "Version": "2011-06-15", "RoleArn": store.role_arn, "RoleSessionName": session}
+    form |= {"Tags.member.1.Key": "group", "Tags.member.1.Value": tag}
+    secret = {"right": store.admin_key_file.read_text().strip(), "wrong": "x" * 64, "none": "none"}[key]
+    answer = httpx.post(store.url, data=form, headers={"Authorization": f"Bearer {secret}"})
+    assert answer.status_code == status, answer.text
+    assert ("<SecretAccessKey>" in answer.text) == (status == 200)
+
+
 def test_a_longer_wish_is_cut_to_what_the_store_allows(store: EmbeddedStore, issuer: TokenIssuer) -> None:
     text = ask(store, issuer.token("alice"), DurationSeconds="99999").text
     end = dt.datetime.fromisoformat(text.split("<Expiration>")[1].split("<")[0])

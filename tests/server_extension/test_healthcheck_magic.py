@@ -13,8 +13,13 @@ from typing import Any
 
 import pytest
 from checks_server import OneCheck, is_late, took
+from checks_site import checks_site
+from gateway_app import HubStandIn
 from jupyter_client.manager import start_new_kernel
+from naas_client.gateway import API_PATH
 from naas_local.healthchecks import EmbeddedHealthchecks, embedded_healthchecks
+from naas_local.healthchecks.settings import ADMIN_KEY
+from naas_local.iam import embedded_iam
 from naas_local.ports import free_port
 from waiting import wait_for
 
@@ -37,11 +42,11 @@ class Cell:
 class Kernel:
     """A kernel with the magics loaded."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environment: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             for name in ("NAAS_STORAGE_RUN", "JUPYTERHUB_API_TOKEN", "NAAS_GATEWAY_URL"):
                 patch.delenv(name, raising=False)
-            for name, value in {"HOME": str(home), "IPYTHONDIR": str(home / ".ipython")}.items():
+            for name, value in {"HOME": str(home), "IPYTHONDIR": str(home / ".ipython"), **environment}.items():
                 patch.setenv(name, value)
             self.manager, self.client = start_new_kernel(startup_timeout=LIMIT, cwd=str(home))
         assert not self.run("%load_ext naas_server.magics").error
@@ -98,7 +103,7 @@ def test_a_cell_is_itself(kernel: Kernel, check: OneCheck) -> None:
     assert start["rid"] == end["rid"]
     assert took(end) >= 0.2
     written = kernel.run("get_ipython().history_manager.input_hist_raw[-3]").result
-    assert written.startswith("'%%healthcheck http"), "the history has what was written"
+    assert written[1:].startswith("%%healthcheck http"), "the history has what was written"
 
 
 def test_an_error_is_the_cells_own_and_is_told(kernel: Kernel, check: OneCheck) -> None:
@@ -194,6 +199,32 @@ def test_while_the_server_is_away_cells_are_themselves_and_pings_arrive_late(tmp
         assert [
             ping["type"] for ping in again.wait(*["start", "success", "start", "fail"], "start", "success", limit=100)
         ][4:]
+
+
+def test_a_check_is_made_by_its_name_and_shown_in_a_table(tmp_path: Path) -> None:
+    key = {"admin_key_file": str(tmp_path / "healthchecks" / ADMIN_KEY)}
+    with (
+        embedded_iam(tmp_path) as iam,
+        HubStandIn().serving() as hub,
+        checks_site(tmp_path, iam, hub, healthchecks=key) as site,
+    ):
+        site.gateway.sign_in("alice")
+        token, home = hub.user_token("alice"), tmp_path / "home"
+        home.mkdir()
+        kernel = Kernel(home, NAAS_GATEWAY_URL=site.gateway.url + API_PATH, JUPYTERHUB_API_TOKEN=token)
+        try:
+            assert "No checks here" in kernel.run("%healthchecks").result
+            assert kernel.run("%%healthcheck nightly <b>calibration\n1 / 0").error == "ZeroDivisionError"
+            assert kernel.run("from naas_client.checks import flush; flush(20)").result == "True"
+            wait_for(lambda: "down" in kernel.run("%healthchecks nightly").result, "the check in the table")
+            assert "nightly <b>calibration  every 1 d, grace 1 h" in kernel.run("%healthchecks").result
+            assert "&lt;b&gt;calibration" in kernel.run("table = %healthchecks\ntable._repr_html_()").result
+            site.gateway.stop()
+            assert kernel.run("%%healthcheck nightly <b>calibration\n5").result == "5"
+            assert kernel.run("flush(20)").result == "True", "a check that is known needs no gateway"
+            assert "The gateway does not answer" in kernel.run("%healthchecks").warned
+        finally:
+            kernel.close()
 
 
 def test_loading_is_cheap() -> None:

@@ -146,16 +146,18 @@ def test_code_is_inserted_below_the_active_cell(lab: Stack, visit: Callable[...,
     page = visit(lab.jupyter)
     panel = show(page)
     expect(panel.get_by_role("button", name="Insert code for storage")).to_have_count(0)
+    held: list[Any] = []
+    page.route(re.compile(r"/api/contents/a\.ipynb\?.*content=1"), lambda route: held.append(route), times=1)
     page.goto(f"{lab.jupyter.url}lab/tree/a.ipynb")
-    expect(page.locator(".jp-Notebook .jp-Cell")).to_contain_text(
-        "6 * 7"
-    )  # what is inserted before the file is read is lost
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    page.wait_for_selector("#jp-naas-panel", state="attached")
     panel = show(page)
     panel.get_by_role("button", name="Insert code for storage").click()
-    expect(page.locator(".jp-Notebook .jp-Cell").last).to_contain_text(
-        f'folder = Path("{lab.desk.home}/cloud-storage/alice")'
-    )
+    [reading] = held
+    reading.continue_()  # the code is not lost when the file comes
+    cells = page.locator(".jp-Notebook .jp-Cell")
+    expect(cells).to_have_count(2)
+    expect(cells.first).to_contain_text("6 * 7")
+    expect(cells.last).to_contain_text(f'folder = Path("{lab.desk.home}/cloud-storage/alice")')
 
 
 def test_narrow(lab: Stack, visit: Callable[..., Page], pictures: Path) -> None:

@@ -51,7 +51,7 @@ class OneCheck:
     def wait(self, *kinds: str, limit: float = 30) -> list[dict[str, Any]]:
         """The pings, when exactly these have arrived."""
         wait_for(lambda: len(self.kinds) >= len(kinds), f"{kinds} at the check", limit)
-        assert self.kinds == list(kinds)
+        assert (found := self.kinds) == list(kinds), found
         return self.pings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,12 @@ LIMIT = 20
 BUSY = 70
 """Seconds after which a limit of requests in a minute is over for certain."""
 NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@functools.cache
+def _http() -> httpx.Client:
+    """One client for all: each new one reads the certificates again, which takes longer than most requests."""
+    return httpx.Client(timeout=LIMIT, limits=httpx.Limits(keepalive_expiry=1))
 
 
 @dataclass
@@ -33,7 +40,7 @@ class HealthchecksSite:
         url = path if "://" in path else f"{self.url}/api/v3{path}"
         end = time.monotonic() + BUSY
         while True:
-            answer = httpx.request(method, url, headers=headers, timeout=LIMIT, **more)
+            answer = _http().request(method, url, headers=headers, **more)
             if answer.status_code != 429 or time.monotonic() > end:
                 return answer
             time.sleep(float(answer.headers.get("Retry-After", 5)))
@@ -80,7 +87,7 @@ class HealthchecksSite:
 
 def ping(address: str, method: str = "GET", **more: Any) -> httpx.Response:
     """A ping."""
-    return httpx.request(method, address, timeout=LIMIT, **more)
+    return _http().request(method, address, **more)
 
 
 def new_name() -> str:

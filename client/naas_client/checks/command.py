@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import signal
 import subprocess
 import threading
@@ -25,7 +26,7 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit statuses of a shell that cannot start a command (POSIX Shell, 2.8.2)."""
 
 DRAIN_LIMIT = 1.0
-"""Seconds after the command's end in which its children may still write; a daemon that it leaves behind is not waited for."""
+"""Seconds of silence after the command's end: then its output is over, and a daemon that it has left behind is not waited for."""
 
 PART = 65536
 
@@ -100,7 +101,7 @@ class _Streams:
     def __init__(self, tail: Tail | None) -> None:
         self.out: int | None = None
         self.err: int | None = None
-        self._tail, self._pipes, self._threads = tail, dict[int, tuple[int, int]](), list[threading.Thread]()
+        self._tail, self._pipes, self._copies = tail, dict[int, tuple[int, int]](), list[_Copy]()
 
     def __enter__(self) -> _Streams:
         if self._tail is not None:
@@ -127,25 +128,48 @@ class _Streams:
         """The command has the pipes: pass on what comes."""
         for target, (source, sink) in self._pipes.items():
             os.close(sink)
-            thread = threading.Thread(target=self._copy, args=(source, target), daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self._copies.append(_Copy(source, target, self._tail))
         self._pipes.clear()
+        for copy in self._copies:
+            copy.start()
 
     def drain(self) -> None:
         """The command has ended: pass on the rest."""
-        for thread in self._threads:
-            thread.join(DRAIN_LIMIT)
+        for copy in self._copies:
+            copy.drain()
 
-    def _copy(self, source: int, target: int) -> None:
-        """Until the last writer is gone; or nobody reads our output any more, which the command learns as it would without us."""
-        with open(source, "rb", buffering=0) as pipe, contextlib.suppress(OSError):
+
+class _Copy(threading.Thread):
+    """Passes on one stream, until its last writer is gone; or nobody reads our output any more, which the command learns as without us."""
+
+    def __init__(self, source: int, target: int, tail: Tail | None) -> None:
+        super().__init__(daemon=True)
+        self._source, self._target, self._tail = source, target, tail
+        self._writing = False
+
+    def run(self) -> None:
+        """Copy."""
+        with os.fdopen(self._source, "rb", buffering=0) as pipe, contextlib.suppress(OSError):
             while part := pipe.read(PART):
+                self._writing = True
                 if self._tail is not None:
                     self._tail.add(part)
                 rest = memoryview(part)
                 while rest:
-                    rest = rest[os.write(target, rest) :]
+                    rest = rest[os.write(self._target, rest) :]
+                self._writing = False
+
+    def drain(self) -> None:
+        """Wait until all is passed on, however slowly it is read; not for more from children that the command has left behind."""
+        self.join(DRAIN_LIMIT)
+        while self.is_alive() and (self._writing or self._has_more()):
+            self.join(DRAIN_LIMIT)
+
+    def _has_more(self) -> bool:
+        try:
+            return bool(select.select([self._source], [], [], 0)[0])
+        except (OSError, ValueError):  # it was just closed
+            return False
 
 
 def _same_file(one: int, other: int) -> bool:

@@ -5,6 +5,7 @@ It runs beside no program: who pings and ends does not wait. One such process is
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -68,6 +69,7 @@ def _oldest(tried: set[str]) -> Ping | None:
 
 def main() -> int:
     """Deliver; the exit status."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # `naas ping`, which may have started us, holds signals back
     try:
         run()
     except (NaasError, OSError):

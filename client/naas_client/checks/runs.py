@@ -9,7 +9,8 @@ import inspect
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -80,6 +81,24 @@ def _explained(error: BaseException, skip: Callable[[TracebackType], bool]) -> s
         return type(error).__name__
 
 
+def _end(run: Run, error: BaseException | None) -> None:
+    if error is None or isinstance(error, GeneratorExit):  # a generator that nobody reads to its end has not failed
+        run.end()
+    else:
+        run.failed(error)
+
+
+@contextlib.contextmanager
+def _running(check: str, project: int | None) -> Iterator[None]:
+    run = Run(check, project)
+    try:
+        yield
+    except BaseException as error:
+        _end(run, error)
+        raise
+    _end(run, None)
+
+
 class healthcheck:  # noqa: N801 - used as a function
     """Tell a check when a block or function begins and how it ends: ``with healthcheck("name"):`` or ``@healthcheck("name")``.
 
@@ -90,46 +109,44 @@ class healthcheck:  # noqa: N801 - used as a function
 
     def __init__(self, check: str, *, project: int | None = None) -> None:
         self._check, self._project = checked(check), project
-        self._runs: list[Run] = []
+        self._runs: ContextVar[tuple[Run, ...]] = ContextVar("runs", default=())
+        """Of this thread or task: one object may be in use in several."""
 
     def __enter__(self) -> Run:
         run = Run(self._check, self._project)
-        self._runs.append(run)
+        self._runs.set((*self._runs.get(), run))
         return run
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, found: TracebackType | None
     ) -> None:
-        run = self._runs.pop()
-        if error is None or isinstance(error, GeneratorExit):
-            run.end()
-        else:
-            run.failed(error)
-
-    def _anew(self) -> healthcheck:
-        return healthcheck(self._check, project=self._project)
+        runs = self._runs.get()
+        if runs:
+            self._runs.set(runs[:-1])
+            _end(runs[-1], error)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function."""
         if inspect.isasyncgenfunction(function):
             raise InvalidInput("An asynchronous generator cannot be decorated; put `with healthcheck(…):` into it.")
+        running = functools.partial(_running, self._check, self._project)
         wrapped: Any
         if inspect.iscoroutinefunction(function):
 
             async def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with self._anew():
+                with running():
                     return await function(*args, **kwargs)
 
         elif inspect.isgeneratorfunction(function):
 
             def wrapped(*args: P.args, **kwargs: P.kwargs) -> Generator[Any, Any, Any]:
-                with self._anew():
+                with running():
                     return (yield from function(*args, **kwargs))
 
         else:
 
             def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-                with self._anew():
+                with running():
                     return function(*args, **kwargs)
 
         made: Callable[P, R] = functools.wraps(function)(wrapped)

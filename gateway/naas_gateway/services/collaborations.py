@@ -66,7 +66,7 @@ class SharedServers:
 
     async def _credentials(self, one: Collaboration, shared: list[GroupFolder]) -> S3Credentials:
         if not shared:
-            raise NotFound(NO_FOLDER, code="no-shared-storage")
+            raise NotFound(NO_FOLDER, code="no-folders")
         key = one.name, tuple(folder.name for folder in shared)
         return await self._kept.get(key, lambda: self._lend(one, shared))
 

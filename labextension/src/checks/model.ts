@@ -154,8 +154,7 @@ export class ChecksModel implements IDisposable {
     this.check.restart();
     this.history.restart();
     this._changed.emit();
-    await this.poll.refresh();
-    await this.poll.tick;
+    await this.look();
   }
 
   /** Take up what the platform tells of by itself. */
@@ -164,7 +163,7 @@ export class ChecksModel implements IDisposable {
       this._turned.emit(event);
     }
     if (/^checks?\./.test(event.type) && this.views.size > 0) {
-      void this.poll.refresh();
+      void this.look();
     }
   }
 
@@ -247,6 +246,11 @@ export class ChecksModel implements IDisposable {
     Signal.clearData(this);
   }
 
+  /** Ask now, whatever is being asked: a poll takes up no wish that comes while it is at work. Failures are in the resources. */
+  private async look(): Promise<void> {
+    await this.ask().catch(() => undefined);
+  }
+
   private async ask(): Promise<void> {
     const { place, filter } = this;
     const asked = [
@@ -260,7 +264,6 @@ export class ChecksModel implements IDisposable {
       asked.push(this.receive(this.history, this.happened(where), current));
     }
     const failed = (await Promise.all(asked)).filter(error => error !== null);
-    this._changed.emit();
     if (failed.length > 0) {
       throw failed[0]; // so that the poll slows down
     }
@@ -282,6 +285,8 @@ export class ChecksModel implements IDisposable {
         resource.failed(asFailure(error));
       }
       return error;
+    } finally {
+      this._changed.emit();
     }
   }
 
@@ -318,7 +323,7 @@ export class ChecksModel implements IDisposable {
       this.check.received(check);
     }
     this._changed.emit();
-    void this.poll.refresh();
+    void this.look();
   }
 
   private see(view: string, visible: boolean): void {

@@ -27,9 +27,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from naas_local.healthchecks import keys as keys_module
 from naas_local.healthchecks import rows
 from naas_local.healthchecks.alerts import Alerts
-from naas_local.healthchecks.api import Answer, answer, json_body, refusal
+from naas_local.healthchecks.api import answer, json_body, refusal
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
+from naas_local.healthchecks.errors import Refused
 from naas_local.healthchecks.keys import Keys
 from naas_local.healthchecks.rows import LAB, Project
 from naas_local.healthchecks.settings import ADMIN_KEY, HealthchecksConfig
@@ -121,7 +122,7 @@ class Admin:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"]))
                 return refusal(400, f"{where}: {first['msg']}".removeprefix(": "))
-            except Answer as error:
+            except Refused as error:
                 return refusal(error.status, error.text)
 
         return handle
@@ -180,7 +181,7 @@ class Admin:
     async def _new_channel(self, http: web.Request) -> web.Response:
         owner, wanted = _owner(http), NewChannel.model_validate(await json_body(http))
         if wanted.kind == "email" and not self._sends_mail:
-            raise Answer(400, "This service sends no e-mail. Set mail.host in naas.yaml first.")
+            raise Refused(400, "This service sends no e-mail. Set mail.host in naas.yaml first.")
 
         def work(db: sqlite3.Connection) -> str:
             return rows.add_channel(db, _known(db, owner).id, wanted.kind, wanted.name, wanted.value)
@@ -194,7 +195,7 @@ class Admin:
         def work(db: sqlite3.Connection) -> None:
             gone = db.execute("DELETE FROM channels WHERE code = ? AND project_id = ?", (code, _known(db, owner).id))
             if not gone.rowcount:
-                raise Answer(404, "There is no such channel.")
+                raise Refused(404, "There is no such channel.")
 
         await self._database.write(work)
         return web.Response(status=204)
@@ -214,14 +215,14 @@ class Admin:
 def _owner(http: web.Request) -> str:
     owner = http.match_info["owner"]
     if len(owner) > LONGEST_OWNER or not owner.isprintable():
-        raise Answer(400, f"An owner is named by at most {LONGEST_OWNER} printable characters.")
+        raise Refused(400, f"An owner is named by at most {LONGEST_OWNER} printable characters.")
     return owner
 
 
 def _whole(http: web.Request, name: str, most: int) -> int:
     text = http.query.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-        raise Answer(400, f"{name} is a whole number up to {most}.")
+        raise Refused(400, f"{name} is a whole number up to {most}.")
     return int(text)
 
 
@@ -232,7 +233,7 @@ def _project(db: sqlite3.Connection, owner: str) -> Project | None:
 
 def _known(db: sqlite3.Connection, owner: str) -> Project:
     if (project := _project(db, owner)) is None:
-        raise Answer(404, f"{owner} has no project. Make it with PUT /api/projects/{owner}.")
+        raise Refused(404, f"{owner} has no project. Make it with PUT /api/projects/{owner}.")
     return project
 
 

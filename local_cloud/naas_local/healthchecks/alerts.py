@@ -80,10 +80,11 @@ class Alerts:
         try:
             while True:
                 self._wake.clear()
+                self._next = FAR  # what changes from now on is not seen for certain: it rings again
                 try:
                     marked, self._next, waiting = await self._database.write(self._pass)
-                except sqlite3.Error:
-                    log.exception("The database cannot be written to; alerts wait.")
+                except Exception:
+                    log.exception("Nobody can be alerted now; it is tried again.")
                     marked, self._next, waiting = 0, self._clock.now() + PAUSES[0] * SECOND, []
                 if marked:
                     self._tell()

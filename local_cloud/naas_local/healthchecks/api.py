@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -10,17 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from naas_client.schedules import kind_of
 
-from naas_local.healthchecks import badges, history, rows, schedules, spec
+from naas_local.healthchecks import badges, history, rows, spec
 from naas_local.healthchecks.alerts import Alerts
 from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
+from naas_local.healthchecks.errors import Refused
 from naas_local.healthchecks.keys import Keys
 from naas_local.healthchecks.rows import Project
 from naas_local.healthchecks.settings import STATUS, HealthchecksConfig
-from naas_local.healthchecks.spec import BadRequest, Spec
+from naas_local.healthchecks.spec import Spec
 
 KEY_HEADER = "X-Api-Key"
 KEY_LENGTH = 32
@@ -28,14 +29,6 @@ LARGEST = 1 << 20
 """Bytes of a request."""
 _CODE = r"{code:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}}"
 _UNIQUE = "{unique:[0-9a-f]{40}}"
-
-
-class Answer(Exception):
-    """Ends a request with an error. Parameters: HTTP's ``status``; ``text``, what is wrong; ``pause``, seconds before another try."""
-
-    def __init__(self, status: int, text: str, pause: int = 0) -> None:
-        super().__init__(text)
-        self.status, self.text, self.pause = status, text, pause
 
 
 @dataclass(frozen=True)
@@ -86,9 +79,7 @@ class Api:
         async def handle(http: web.Request) -> web.Response:
             try:
                 return await work(http, await self._caller(http, may_read_only))
-            except BadRequest as error:
-                return refusal(400, str(error))
-            except Answer as error:
+            except Refused as error:
                 return refusal(error.status, error.text, error.pause)
 
         return handle
@@ -97,14 +88,14 @@ class Api:
         body = await json_body(http)
         key = http.headers.get(KEY_HEADER) or str(body.get("api_key", ""))
         if len(key) != KEY_LENGTH:
-            raise Answer(401, "missing api key")
+            raise Refused(401, "missing api key")
         kinds = ("api_key", "api_key_readonly") if may_read_only else ("api_key",)
         kept = self._keys.kept(key)
         found = await self._database.read(lambda db: rows.project_of_key(db, kept, *kinds))
         if found is None:
-            raise Answer(401, "wrong api key")
+            raise Refused(401, "wrong api key")
         if not self._allowance.take(kept.hex()):
-            raise Answer(429, "rate limited", self._allowance.pause)
+            raise Refused(429, "rate limited", self._allowance.pause)
         return Caller(found[0], found[1] == "api_key_readonly", body)
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -131,14 +122,14 @@ class Api:
         return answer(await self._database.read(lambda db: self._document(db, caller, self._find(db, http, caller))))
 
     async def _create(self, _: web.Request, caller: Caller) -> web.Response:
-        wanted = await asyncio.to_thread(spec.read, caller.body)  # a schedule can take a while
+        wanted = await self._spec(caller)
 
         def work(db: sqlite3.Connection) -> tuple[Check, bool, dict[str, Any]]:
             check = _like(db, caller.project, wanted)
             made = check is None
             if check is None:
                 if rows.count_checks(db, caller.project) >= self._config.most_checks:
-                    raise Answer(403, "too many checks")
+                    raise Refused(403, "too many checks")
                 check = Check(project_id=caller.project.id, created=self._clock.now())
             _apply(db, caller.project, check, wanted)
             return check, made, self._document(db, caller, check)
@@ -147,10 +138,14 @@ class Api:
         self._alerts.changed(check.alert_after)
         return answer(document, 201 if made else 200)
 
+    async def _spec(self, caller: Caller) -> Spec:
+        """What is wanted. Raises Refused. Finding out whether a schedule ever comes true can take too long for the event loop."""
+        return await self._database.read(lambda _: spec.read(caller.body))
+
     async def _update(self, http: web.Request, caller: Caller) -> web.Response:
         # A uuid that is not theirs is refused before anything is said about the rest of the request.
         await self._database.read(lambda db: self._find(db, http, caller))
-        wanted = await asyncio.to_thread(spec.read, caller.body)
+        wanted = await self._spec(caller)
         return await self._change(http, caller, lambda db, check: _apply(db, caller.project, check, wanted))
 
     async def _delete(self, http: web.Request, caller: Caller) -> web.Response:
@@ -174,7 +169,7 @@ class Api:
         def work(db: sqlite3.Connection, check: Check) -> None:
             old = check.status
             if old != "paused":
-                raise Answer(409, "check is not paused")
+                raise Refused(409, "check is not paused")
             check.resume()
             self._changed_by_hand(db, check, old)
 
@@ -198,16 +193,16 @@ class Api:
         return answer(document)
 
     def _find(self, db: sqlite3.Connection, http: web.Request, caller: Caller) -> Check:
-        """The check that an address names. Raises Answer when it is not there or another project's."""
+        """The check that an address names. Raises Refused when it is not there or another project's."""
         if unique := http.match_info.get("unique"):
             found = [one for one in rows.checks_of_project(db, caller.project) if one.unique_key == unique]
             check = found[0] if found else None
         else:
             check = rows.check_of_code(db, http.match_info["code"].lower())
         if check is None:
-            raise Answer(404, "not found")
+            raise Refused(404, "not found")
         if check.project_id != caller.project.id:
-            raise Answer(403, "forbidden")
+            raise Refused(403, "forbidden")
         return check
 
     def _document(self, db: sqlite3.Connection, caller: Caller, check: Check) -> dict[str, Any]:
@@ -226,7 +221,7 @@ class Api:
         n = int(http.match_info["n"])
         body = await self._database.read(lambda db: history.body(db, self._find(db, http, caller), n))
         if not body:
-            raise Answer(404, "not found")
+            raise Refused(404, "not found")
         return web.Response(body=body, content_type="text/plain")
 
     async def _flips(self, http: web.Request, caller: Caller) -> web.Response:
@@ -238,23 +233,22 @@ class Api:
         return answer({"channels": await self._database.read(lambda db: rows.channels(db, caller.project))})
 
     async def _badges(self, _: web.Request, caller: Caller) -> web.Response:
-        checks = await self._database.read(lambda db: rows.checks_of_project(db, caller.project))
-        tags = {tag for check in checks for tag in check.tag_list}
+        tags = await self._database.read(lambda db: rows.tags(db, caller.project))
         found = badges.addresses(self._config.url, caller.project.badge_key, self._keys, sorted({"*", *tags}))
         return answer({"badges": found})
 
 
 async def json_body(http: web.Request) -> dict[str, Any]:
-    """The JSON object that was sent; empty without a body. Raises Answer for anything else."""
+    """The JSON object that was sent; empty without a body. Raises Refused for anything else."""
     try:
         text = await http.read()
         given = json.loads(text) if text else {}
     except web.HTTPRequestEntityTooLarge:
-        raise Answer(413, "request body is too large") from None
+        raise Refused(413, "request body is too large") from None
     except (ValueError, RecursionError):
-        raise Answer(400, "could not parse request body") from None
+        raise Refused(400, "could not parse request body") from None
     if not isinstance(given, dict):
-        raise Answer(400, "json validation error: value is not an object")
+        raise Refused(400, "json validation error: value is not an object")
     return given
 
 
@@ -290,7 +284,7 @@ def _like(db: sqlite3.Connection, project: Project, wanted: Spec) -> Check | Non
 
 
 def _apply(db: sqlite3.Connection, project: Project, check: Check, wanted: Spec) -> None:
-    """Change a check as wanted and keep it. Raises BadRequest for channels that are not the project's."""
+    """Change a check as wanted and keep it. Raises Refused for channels that are not the project's."""
     channels = None if wanted.channels is None else _channel_ids(db, project, wanted.channels)
     for name in _PLAIN & wanted.model_fields_set:
         setattr(check, name, getattr(wanted, name))
@@ -303,7 +297,7 @@ def _apply(db: sqlite3.Connection, project: Project, check: Check, wanted: Spec)
     if wanted.grace is not None:
         check.grace = int(wanted.grace.total_seconds())
     if wanted.schedule:
-        check.kind, check.schedule = schedules.kind(wanted.schedule), wanted.schedule
+        check.kind, check.schedule = kind_of(wanted.schedule), wanted.schedule
     elif wanted.timeout is not None:
         check.kind, check.timeout = "simple", int(wanted.timeout.total_seconds())
     check.reckon()
@@ -323,11 +317,11 @@ def _channel_ids(db: sqlite3.Connection, project: Project, wanted: str) -> list[
     found = set()
     for name in wanted.split(","):
         if not name:
-            raise BadRequest("empty channel identifier")
+            raise Refused(400, "empty channel identifier")
         matches = [channel["id"] for channel in available if name in (channel["code"], channel["name"])]
         if not matches:
-            raise BadRequest(f"invalid channel identifier: {name}")
+            raise Refused(400, f"invalid channel identifier: {name}")
         if len(matches) > 1:
-            raise BadRequest(f"non-unique channel identifier: {name}")
+            raise Refused(400, f"non-unique channel identifier: {name}")
         found.add(matches[0])
     return sorted(found)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
+import functools
 import logging
 import os
 import sqlite3
@@ -28,7 +30,6 @@ log = logging.getLogger("naas.healthchecks")
 
 TOLERANCE = SECOND
 """Microseconds by which a clock may be set without consequence; NTP does that."""
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,17 @@ def _microseconds(clock: int) -> int:
     return time.clock_gettime_ns(clock) // 1000
 
 
+@functools.cache
+def _boot() -> str:
+    """Names the time since the machine's start."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def read_clocks() -> Reading:
     """The clocks of this machine (clock_gettime(2))."""
     since_boot = _microseconds(time.CLOCK_BOOTTIME)
     ahead = _microseconds(time.CLOCK_REALTIME) - since_boot
-    return Reading(_BOOT_ID.read_text().strip(), ahead, since_boot - _microseconds(time.CLOCK_MONOTONIC))
+    return Reading(_boot(), ahead, since_boot - _microseconds(time.CLOCK_MONOTONIC))
 
 
 def now() -> int:
@@ -81,6 +88,7 @@ class Clock:
 
     def _move(self, db: sqlite3.Connection, by: int) -> None:
         db.execute("UPDATE checks SET last_ping = last_ping + ?1, last_start = last_start + ?1", (by,))
+        db.execute("UPDATE notifications SET next_try = next_try + ? WHERE next_try > 0", (by,))
         for row in db.execute("SELECT * FROM checks WHERE alert_after IS NOT NULL").fetchall():
             check = Check.of(row)
             check.reckon()
@@ -125,8 +133,11 @@ class Alarm:
         """Ring at a moment; at once when it has passed."""
         value = _Timespec(*divmod(max(moment, 1) * 1000, 10**9))
         timer = _Itimerspec(_Timespec(0, 0), value)
-        if _libc.timerfd_settime(self._fd, _ABSOLUTE_TOLD_OF_SETS, ctypes.byref(timer), None):
+        if _libc.timerfd_settime(self._fd, _ABSOLUTE_TOLD_OF_SETS, ctypes.byref(timer), None) == 0:
+            return
+        if ctypes.get_errno() != errno.ECANCELED:
             raise OSError(ctypes.get_errno(), "the timer cannot be set")
+        self._ring()  # the clock was set just now
 
     def _rings(self) -> None:
         try:

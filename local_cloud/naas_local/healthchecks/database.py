@@ -53,6 +53,7 @@ CREATE TABLE IF NOT EXISTS channels (
     id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, project_id INTEGER NOT NULL REFERENCES projects ON DELETE CASCADE,
     kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, last_error TEXT NOT NULL DEFAULT ''
 ) STRICT;
+CREATE INDEX IF NOT EXISTS channels_of_project ON channels (project_id);
 CREATE TABLE IF NOT EXISTS channels_of_checks (
     check_id INTEGER NOT NULL REFERENCES checks ON DELETE CASCADE,
     channel_id INTEGER NOT NULL REFERENCES channels ON DELETE CASCADE, PRIMARY KEY (check_id, channel_id)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from naas_local.healthchecks.checks import LONGEST_RUN, Check
+from naas_local.healthchecks.errors import Refused
 from naas_local.healthchecks.settings import HealthchecksConfig
-from naas_local.healthchecks.spec import BadRequest
 from naas_local.healthchecks.times import SECOND, as_datetime, whole_seconds
 
 LONGEST_SPAN = 31_536_000
@@ -69,7 +69,7 @@ def body(db: sqlite3.Connection, check: Check, n: int) -> bytes | None:
 
 
 def span(query: Mapping[str, str], now: int) -> tuple[int, int]:
-    """The times between which flips are asked for. Raises BadRequest."""
+    """The times between which flips are asked for. Raises Refused."""
     start, end = 0, LATEST * SECOND
     if "start" in query:
         start = _number(query, "start", LATEST) * SECOND
@@ -83,7 +83,7 @@ def span(query: Mapping[str, str], now: int) -> tuple[int, int]:
 def _number(query: Mapping[str, str], name: str, most: int) -> int:
     text = query[name]
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= most):
-        raise BadRequest(f"{name} is not a number between 0 and {most}")
+        raise Refused(400, f"{name} is not a number between 0 and {most}")
     return int(text)
 
 

@@ -28,4 +28,4 @@ class Keys:
 
     def kept(self, key: str) -> bytes:
         """The key as it is kept and looked up."""
-        return hmac.digest(self._secret, key.encode("utf-8", "surrogateescape"), "sha256")
+        return hmac.digest(self._secret, key.encode("utf-8", "surrogatepass"), "sha256")

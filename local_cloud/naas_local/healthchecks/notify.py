@@ -7,6 +7,7 @@ import ipaddress
 import smtplib
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -22,6 +23,7 @@ from naas_local.healthchecks.settings import HealthchecksConfig
 
 LIMIT = 20.0
 """Seconds for one attempt."""
+MAILS_AT_ONCE = 4
 LONGEST_ERROR = 200
 
 
@@ -66,6 +68,7 @@ class Notifier:
         self._mail, self._private = config.mail, config.private_webhooks
         self._password = _password(self._mail) if self._mail.user else ""
         self._http: aiohttp.ClientSession | None = None
+        self._threads = ThreadPoolExecutor(MAILS_AT_ONCE, "mail")
 
     async def __aenter__(self) -> Self:
         resolver = ThreadedResolver() if self._private else PublicResolver()
@@ -74,6 +77,7 @@ class Notifier:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self._http is not None:
             await self._http.close()
 
@@ -88,7 +92,9 @@ class Notifier:
         if not self._mail.host:
             raise NotSent("This service sends no e-mail: mail.host is not set.", again=False)
         try:
-            await asyncio.to_thread(_deliver, self._mail, self._password, _message(self._mail, alert))
+            message = _message(self._mail, alert)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._threads, _deliver, self._mail, self._password, message)
         except smtplib.SMTPRecipientsRefused as error:
             refused = next(iter(error.recipients.values()))
             raise NotSent(f"The address was refused ({refused[0]}).", again=refused[0] < 500) from None

@@ -12,9 +12,10 @@ from naas_local.healthchecks.allowance import Allowance
 from naas_local.healthchecks.checks import Check
 from naas_local.healthchecks.clock import Clock
 from naas_local.healthchecks.database import Database
+from naas_local.healthchecks.errors import Refused
 from naas_local.healthchecks.keys import Keys
 from naas_local.healthchecks.settings import HealthchecksConfig
-from naas_local.healthchecks.targets import UUID, Ping, Refused, parse
+from naas_local.healthchecks.targets import UUID, Ping, parse
 
 BODY_LIMIT = 10_000
 """Bytes of a body that are kept; said in ``Ping-Body-Limit``."""
@@ -55,7 +56,7 @@ class Pings:
             method=http.method,
             scheme=http.scheme,
             remote=http.remote or "",
-            ua=http.headers.get("User-Agent", "")[:LONGEST_UA],
+            ua=_text(http.headers.get("User-Agent", ""))[:LONGEST_UA],
             body=await _body(http),
         )
         created, check, flipped = await self._database.write(lambda db: self._keep(db, ping))
@@ -139,6 +140,11 @@ def _log(db: sqlite3.Connection, check: Check, ping: Ping, action: str, now: int
             *(ping.target.exit_status, ping.body or None),
         ),
     )
+
+
+def _text(header: str) -> str:
+    """A header whose bytes may be no UTF-8, as text that can be kept."""
+    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 async def _body(http: web.Request) -> bytes:

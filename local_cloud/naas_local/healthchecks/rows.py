@@ -58,6 +58,12 @@ def checks_of_project(db: sqlite3.Connection, project: Project, slug: str | None
     return [Check.of(row) for row in rows]
 
 
+def tags(db: sqlite3.Connection, project: Project) -> set[str]:
+    """All tags that a project's checks have."""
+    found = db.execute("SELECT DISTINCT tags FROM checks WHERE project_id = ?", (project.id,))
+    return {tag for (tags,) in found for tag in tags.split()}
+
+
 def save(db: sqlite3.Connection, check: Check) -> None:
     """Write a check; a new one gets its id."""
     values = [getattr(check, column) for column in COLUMNS]

@@ -44,6 +44,7 @@ async def application(config: HealthchecksConfig, clock: Clock | None = None) ->
         async with Notifier(config) as notifier:
             alerts = Alerts(config.url, database, clock, notifier)
             app = web.Application(client_max_size=LARGEST, middlewares=[_log_line])
+            app.on_response_prepare.append(_own_headers)
             pings = Pings(config, database, clock, keys, alerts)
             app.router.add_route("*", "/ping/{path:.+}", pings.handle)
             Api(config, database, clock, keys, alerts).add_routes(app)
@@ -62,7 +63,7 @@ async def application(config: HealthchecksConfig, clock: Clock | None = None) ->
 @web.middleware
 async def _log_line(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line per request but for pings, which are in the database; without keys, which are in addresses and headers."""
-    new_request_id(request.headers.get(REQUEST_ID_HEADER))
+    request["id"] = new_request_id(request.headers.get(REQUEST_ID_HEADER))
     started = time.monotonic()
     try:
         response = await handler(request)
@@ -77,3 +78,8 @@ async def _log_line(request: web.Request, handler: Handler) -> web.StreamRespons
     if route is not None and not route.canonical.startswith("/ping/"):
         log.info("%s %s %s %.3fs", request.method, route.canonical, response.status, time.monotonic() - started)
     return response
+
+
+async def _own_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers[REQUEST_ID_HEADER] = request.get("id", "")
+    response.headers["Server"] = "naas-healthchecks"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from naas_local.healthchecks import schedules
+from naas_local.healthchecks.errors import Refused
 
 SHORTEST, LONGEST = dt.timedelta(seconds=60), dt.timedelta(days=365)
 _WORDS = {
@@ -25,10 +26,6 @@ _WORDS = {
     "timezone": "is not a valid timezone",
     "time_delta_type": "is not a number",
 }
-
-
-class BadRequest(Exception):
-    """A request that cannot be carried out; the text is for the caller."""
 
 
 def _seconds(value: Any) -> Any:
@@ -91,7 +88,7 @@ class Spec(BaseModel):
 
 
 def read(given: dict[str, Any]) -> Spec:
-    """The checked request. Raises BadRequest with the first thing that is wrong."""
+    """The checked request. Raises Refused with the first thing that is wrong."""
     try:
         return Spec.model_validate(given)
     except ValidationError as error:
@@ -99,4 +96,4 @@ def read(given: dict[str, Any]) -> Spec:
         # Locations inside an alternative or of an item of a list have more steps than the field's name.
         of_item = any(isinstance(step, int) for step in first["loc"])
         subject = f"an item in '{first['loc'][0]}'" if of_item else first["loc"][0]
-        raise BadRequest(f"json validation error: {subject} {_WORDS.get(first['type'], 'is not valid')}") from None
+        raise Refused(400, f"json validation error: {subject} {_WORDS.get(first['type'], 'is not valid')}") from None

@@ -5,18 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from naas_local.healthchecks.errors import Refused
+
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9_-]{1,100}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EXIT = re.compile(r"[0-9]{1,20}")
-
-
-class Refused(Exception):
-    """A ping that is not kept. Parameters: HTTP's ``status``; ``text``, for the caller; ``pause``, seconds until it may come again."""
-
-    def __init__(self, status: int, text: str, pause: int = 0) -> None:
-        super().__init__(text)
-        self.status, self.text, self.pause = status, text, pause
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ WORDS = {
     "missing": "not there",
     "empty": "not mounted",
     "silent": "does not answer",
-    "refused": "closed",
+    "refused": "cannot be read",
 }
 
 
@@ -93,8 +93,9 @@ class UnpackedView(View):
                 self.command,
             ]
         else:
+            unknown = next(place for place in places if place.state not in ("missing", "empty"))
             lines = [
-                f"Whether {name} is published is not known.",
-                *(place.trouble for place in places if place.trouble),
+                f"Whether {name} is published is not known: {unknown.path} {WORDS[unknown.state]}. "
+                "`%cvmfs` shows how the repositories are."
             ]
         super().__init__(lines)

@@ -22,7 +22,7 @@ from naas_gateway.metrics import CHECK_LOOKS
 from naas_gateway.services.checks import reading
 from naas_gateway.services.checks.budgets import LOOK, Budgets
 from naas_gateway.services.checks.kept import Kept, Key, Shelf
-from naas_gateway.services.checks.opened import Opened
+from naas_gateway.services.checks.opened import KeyRevoked, Opened
 from naas_gateway.services.checks.projects import Projects
 from naas_gateway.services.flights import Flights
 
@@ -186,6 +186,8 @@ class Looks:
             return kept.troubled(error)
         except NotFound:
             raise no_such_check(opened) from None
+        except KeyRevoked:  # perhaps somebody else asked, who has another name for this project
+            raise KeyRevoked(opened.row.name) from None
         CHECK_LOOKS.labels("server").inc()
         return found
 

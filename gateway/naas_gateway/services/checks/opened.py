@@ -40,7 +40,7 @@ class KeyRevoked(Conflict):
     default_code = "key-revoked"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Healthchecks does not know the key of “{name}” any more. Paste a new one. {WHERE_KEYS_ARE}")
+        super().__init__(f"The key of “{name}” does not work any more. Paste a new one. {WHERE_KEYS_ARE}")
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class Provisioner(Protocol):
         """Credentials for these folders of a group and nothing else, on nobody's behalf: those of the group's shared server.
 
         Makes what is missing of the folders' buckets; a folder that an earlier call opened and this one does not is closed. Raises
-        NotFound (``no-shared-storage``) where the gateway cannot do that, or Unavailable.
+        NotFound (``no-folders``) where the gateway cannot do that, or Unavailable.
         """
 
     async def make_key(self, row: IdentityRow, wish: KeyWish) -> str:

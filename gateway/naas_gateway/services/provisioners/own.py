@@ -62,7 +62,7 @@ class OwnCredentials:
         """Not here."""
         raise NotFound(
             "With one role for everybody, nobody can open a group's folders for its shared server, so its files are in its home.",
-            code="no-shared-storage",
+            code="no-folders",
         )
 
     async def make_key(self, _row: IdentityRow, _wish: KeyWish) -> str:
