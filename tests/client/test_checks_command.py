@@ -103,9 +103,8 @@ def test_a_check_from_its_making_to_its_end(alice: Terminal) -> None:
     url = next(line.split()[-1] for line in made.splitlines() if line.startswith("ping address"))
     assert alice.say("ping", url, "--", "echo", "done") == "done\n"
     alice.arrived("nightly", "start", "success")
-    listed = alice.say("checks", "list", "--search", "nightly")
-    assert "up     nightly" in listed
-    assert "lab night" in listed
+    wait_for(lambda: "up     nightly" in alice.say("checks", "list", "--search", "nightly"), "the ping in the list", 30)
+    assert "lab night" in alice.say("checks", "list")
     log = alice.say("checks", "log", "nightly")
     assert log.splitlines()[1].split()[0] == "2"
     assert "exit status 0" in log
