@@ -180,3 +180,4 @@ def test_without_the_gateway_known_checks_are_told_and_others_wait(alice: Termin
 def test_what_waits_is_said(alice: Terminal) -> None:
     alice.run("ping", "http://127.0.0.1:9/ping/x", "--", "true")
     assert "2 pings have not arrived yet" in alice.run("checks", "list").stderr
+    (alice.home / ".local/state/naas/checks/waiting.jsonl").unlink()  # ends the process that sends what waits
