@@ -6,6 +6,21 @@ Times are aware UTC datetimes, durations seconds, sizes bytes. Field names are t
 from naas_client.models.backups import BackupProgress, BackupRestore, BackupRun, BackupSettings, BackupStatus
 from naas_client.models.base import Document, Page
 from naas_client.models.buckets import Bucket, NewBucket, ObjectPage, PresignedLink, StoredObject
+from naas_client.models.catalogue import (
+    CatalogueEntry,
+    CatalogueForm,
+    CatalogueOutput,
+    CatalogueProblem,
+    CatalogueVariant,
+    CheckedInputs,
+    FilledInput,
+    FormAlternative,
+    FormField,
+    FormOption,
+    FormTab,
+    InputProblem,
+    Widget,
+)
 from naas_client.models.gpus import DeviceId, GpuDevice, GpuDevices, GpuLease, GpuRequest, GpuState, NodeName
 from naas_client.models.operation import AuditRow, Event, Health, Part, StopReason
 from naas_client.models.people import AccessToken, Capability, Claims, ClientConfiguration, Identity, Me, SignIn
@@ -31,14 +46,25 @@ __all__ = [
     "BackupStatus",
     "Bucket",
     "Capability",
+    "CatalogueEntry",
+    "CatalogueForm",
+    "CatalogueOutput",
+    "CatalogueProblem",
+    "CatalogueVariant",
+    "CheckedInputs",
     "Claims",
     "ClientConfiguration",
     "DeviceId",
     "Document",
     "Event",
+    "FilledInput",
     "Folder",
     "FolderState",
     "FolderStatus",
+    "FormAlternative",
+    "FormField",
+    "FormOption",
+    "FormTab",
     "GpuDevice",
     "GpuDevices",
     "GpuLease",
@@ -46,6 +72,7 @@ __all__ = [
     "GpuState",
     "Health",
     "Identity",
+    "InputProblem",
     "MadeS3Key",
     "Me",
     "NewBucket",
@@ -65,4 +92,5 @@ __all__ = [
     "StoredObject",
     "Upload",
     "Usage",
+    "Widget",
 ]
