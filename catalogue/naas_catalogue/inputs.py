@@ -9,7 +9,7 @@ from typing import Any
 from naas_client.models import FormOption, Widget
 from pydantic import BaseModel, ConfigDict, Field
 
-from naas_catalogue import constraints, ports, texts, units
+from naas_catalogue import constraints, ports, texts
 from naas_catalogue.constraints import Constraints, plain_values, typed
 from naas_catalogue.documents import Decimal, Mapping, plain_text
 from naas_catalogue.reports import Report

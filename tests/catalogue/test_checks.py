@@ -41,14 +41,30 @@ def test_the_form(engine: Template) -> None:
     assert form.json_schema["properties"]["admin_password"]["writeOnly"] is True
     widgets = {name: field.widget for name, field in form.fields.items()}
     assert widgets == {
-        **{"docker_storage_size": "size", "os_version": "select", "project_name": "text", "labels": "map"},
-        **{"environment_variables": "list-of-maps", "enable_monitoring": "boolean", "admin_password": "password"},
-        **{"contact": "email", "gpus": "select", "model": "radio", "partition": "select", "repos": "multiselect"},
-        **{"size_of_run": "text", "encrypted": "toggle", "service_ports": "ports", "flavor": "select"},
+        "docker_storage_size": "size",
+        "os_version": "select",
+        "project_name": "text",
+        "labels": "map",
+        "environment_variables": "list-of-maps",
+        "enable_monitoring": "boolean",
+        "admin_password": "password",
+        "contact": "email",
+        "gpus": "select",
+        "model": "radio",
+        "partition": "select",
+        "repos": "multiselect",
+        "size_of_run": "text",
+        "encrypted": "toggle",
+        "service_ports": "ports",
+        "flavor": "select",
     }
     assert {item.name: item.source for item in form.filled} == {
-        **{"num_cpus": "choice", "mem_size": "choice", "generated": "generated", "run_id": "generated"},
-        **{"owner": "user", "users": "user"},
+        "num_cpus": "choice",
+        "mem_size": "choice",
+        "generated": "generated",
+        "run_id": "generated",
+        "owner": "user",
+        "users": "user",
     }
     assert [(a.parent_value, a.field.widget) for a in form.fields["size_of_run"].alternatives] == [
         (0, "integer"),

@@ -14,11 +14,24 @@ from toscaparser.tosca_template import ToscaTemplate
 
 OURS = load([own_root()])
 SERVICES = {
-    **{"run-docker": 4, "docker-compose": 4, "virtual-machine": 5, "jupyter-with-persistence": 2},
-    **{"kubernetes-cluster": 3, "jupyter-with-matlab": 1, "working-station-for-machine-learning-ml-infn": 1},
-    **{"working-station-for-cygno": 1, "spark-cluster-with-jupyter": 2, "htcondor-cluster": 2, "htcondor-mini": 1},
-    **{"elasticsearch-and-kibana": 2, "sync-share": 1, "iam-as-a-service": 1, "mesos-cluster": 1, "rstudio": 1},
-    **{"tensorflow-with-jupyter": 1, "galaxy": 1},
+    "run-docker": 4,
+    "docker-compose": 4,
+    "virtual-machine": 5,
+    "jupyter-with-persistence": 2,
+    "kubernetes-cluster": 3,
+    "jupyter-with-matlab": 1,
+    "working-station-for-machine-learning-ml-infn": 1,
+    "working-station-for-cygno": 1,
+    "spark-cluster-with-jupyter": 2,
+    "htcondor-cluster": 2,
+    "htcondor-mini": 1,
+    "elasticsearch-and-kibana": 2,
+    "sync-share": 1,
+    "iam-as-a-service": 1,
+    "mesos-cluster": 1,
+    "rstudio": 1,
+    "tensorflow-with-jupyter": 1,
+    "galaxy": 1,
 }
 templates = pytest.mark.parametrize("template", OURS.templates.values(), ids=lambda template: template.name)
 

@@ -25,6 +25,8 @@ class FolderSource(BaseSource):
         """Names, sizes and times of its files."""
         mark = hashlib.sha256()
         try:
+            if not self.path.is_dir():
+                raise NotADirectoryError(self.path)
             for path in files.walk(self.path):
                 stat = (self.path / path).lstat()
                 mark.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}\n".encode())
