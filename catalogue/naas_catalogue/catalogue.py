@@ -92,7 +92,7 @@ class Catalogue:
             category=first.category if first else "",
             tags=first.tags if first else [],
             guide_url=service.guide_url,
-            icon=service.name in self.icons or bool(texts.web_address(service.icon)),
+            icon=service.name in self.icons,
             legacy=bool(first and first.legacy),
             locked=sight == "locked",
             reason=service.visibility.why_locked() if sight == "locked" else "",

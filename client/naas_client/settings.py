@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from naas_client.catalogue import CatalogueSection
 from naas_client.errors import InvalidInput
 from naas_client.folders import GroupFolder, different_names, kept_names
 from naas_client.section import Section as Section
@@ -253,6 +254,7 @@ class SharedSettings(BaseModel):
     )
     storage: StorageSection = Field(default_factory=StorageSection)
     gateway: GatewaySection = Field(default_factory=GatewaySection)
+    catalogue: CatalogueSection = Field(default_factory=CatalogueSection)
 
 
 Model = TypeVar("Model", bound=BaseModel)

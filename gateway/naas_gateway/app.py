@@ -11,7 +11,7 @@ from naas_client.errors import ErrorAnswer
 from naas_client.gateway import API_PATH
 from naas_client.settings import SharedSettings
 
-from naas_gateway.api import errors, events, hub, laptop, operate, s3_keys, user
+from naas_gateway.api import catalogue, errors, events, hub, laptop, operate, s3_keys, user
 from naas_gateway.api.auth import ADMIN, AUDIENCE, USE, HubTokens
 from naas_gateway.api.middleware import RequestFrame
 from naas_gateway.services.platform import Platform
@@ -52,7 +52,15 @@ def create_app(settings: SharedSettings) -> FastAPI:
     app.state.platform = platform
     app.state.hub_tokens = HubTokens()
     errors.install(app)
-    for router in (user.router, s3_keys.router, laptop.router, events.router, hub.router, operate.router):
+    for router in (
+        user.router,
+        s3_keys.router,
+        catalogue.router,
+        laptop.router,
+        events.router,
+        hub.router,
+        operate.router,
+    ):
         app.include_router(router, prefix=API_PATH)
     app.include_router(operate.metrics_router)
     app.add_middleware(RequestFrame)

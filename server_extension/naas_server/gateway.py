@@ -41,6 +41,10 @@ ROUTES = {
         Route("tokens", frozenset({"POST"})),
         Route("s3-keys", frozenset({"GET", "POST"})),
         Route("s3-keys/([1-9][0-9]{0,9})", frozenset({"DELETE"})),
+        Route("catalogue", frozenset({"GET"}), frozenset({"group", "search", "category", "limit", "cursor"})),
+        Route("catalogue/([a-z0-9][a-z0-9-]{0,63})", frozenset({"GET"}), frozenset({"group"})),
+        Route("catalogue/([a-z0-9][a-z0-9-]{0,63})/form", frozenset({"GET"}), frozenset({"template", "group"})),
+        Route("catalogue/([a-z0-9][a-z0-9-]{0,63})/validate", frozenset({"POST"})),
         Route("stop-reasons", frozenset({"GET"}), frozenset({"limit", "cursor"})),
         Route("stop-reasons/seen", frozenset({"POST"})),
     )

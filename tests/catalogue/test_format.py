@@ -23,7 +23,7 @@ def engine(catalogue: Catalogue) -> Template:
 def test_a_service_with_its_variants(catalogue: Catalogue) -> None:
     entry = catalogue.entries({"users/naas"})[0]
     assert (entry.name, entry.title, entry.description) == ("docker-engine", "Docker engine", "Engine and files")
-    assert (entry.guide_url, entry.icon, entry.tags) == ("https://guides.example.org/docker", True, ["docker"])
+    assert (entry.guide_url, entry.icon, entry.tags) == ("https://guides.example.org/docker", False, ["docker"])
     assert [(v.name, v.title, v.usable) for v in entry.variants] == [
         ("docker/engine", "Simple", True),
         ("docker/missing", "Missing", False),

@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from naas_catalogue import own_root
-from naas_catalogue.sources import ArchiveSource, FolderSource, GitSource, Keeper
+from naas_catalogue.sources import Keeper, fetcher
 from naas_catalogue.sources.archive import unpack
+from naas_client.catalogue import ArchiveSource, CatalogueSection, FolderSource, GitSource
 from naas_client.errors import InvalidInput, Unavailable
 from pydantic import ValidationError
 
@@ -172,7 +173,9 @@ def repository(web: Web) -> Path:
 
 def test_a_repository_is_followed(web: Web, tmp_path: Path) -> None:
     folder = repository(web)
-    keeper = Keeper([GitSource(name="infn", url=f"{web.url}/git/catalogue/.git")], tmp_path / "cache", own_root())
+    keeper = Keeper(
+        [GitSource(kind="git", name="infn", url=f"{web.url}/git/catalogue/.git")], tmp_path / "cache", own_root()
+    )
     first = keeper.look()
     assert first.catalogue.template("docker/engine").title == "Engine"
     assert "docker-engine" in first.catalogue.services
@@ -195,8 +198,10 @@ def test_a_tag_and_a_folder_of_a_repository(web: Web, tmp_path: Path) -> None:
     git(folder, "tag", "v1.0")
     git(folder, "rm", "-q", "-r", "tosca-metadata")
     git(folder, "commit", "--quiet", "-m", "without")
-    source = GitSource(name="infn", url=f"{web.url}/git/catalogue/.git", ref="v1.0", folder="tosca-templates")
-    assert [path.name for path in source.fetch(tmp_path / "cache").path.iterdir()] == ["docker"]
+    source = GitSource(
+        kind="git", name="infn", url=f"{web.url}/git/catalogue/.git", ref="v1.0", folder="tosca-templates"
+    )
+    assert [path.name for path in fetcher(source, tmp_path / "cache").fetch().path.iterdir()] == ["docker"]
 
 
 def test_a_repository_brings_no_hooks_links_and_submodules(web: Web, tmp_path: Path) -> None:
@@ -215,7 +220,7 @@ def test_a_repository_brings_no_hooks_links_and_submodules(web: Web, tmp_path: P
     git(folder, "submodule", "--quiet", "add", str(other), "tosca-templates/sub")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "-m", "evil")
-    root = GitSource(name="infn", url=f"{web.url}/git/catalogue/.git").fetch(tmp_path / "cache")
+    root = fetcher(GitSource(kind="git", name="infn", url=f"{web.url}/git/catalogue/.git"), tmp_path / "cache").fetch()
     found = list(root.path.rglob("*"))
     assert not [path for path in found if path.is_symlink()]
     assert (root.path / "tosca-templates/link.yaml").read_text() == "/etc/passwd"
@@ -226,12 +231,14 @@ def test_a_repository_brings_no_hooks_links_and_submodules(web: Web, tmp_path: P
 @pytest.mark.parametrize("url", ["https://127.0.0.1:9/git/x", "{web}/git/missing/.git"])
 def test_a_repository_that_does_not_answer_leaves_what_was_there(web: Web, tmp_path: Path, url: str) -> None:
     repository(web)
-    working = GitSource(name="infn", url=f"{web.url}/git/catalogue/.git")
-    working.fetch(tmp_path / "cache")
+    working = GitSource(kind="git", name="infn", url=f"{web.url}/git/catalogue/.git")
+    fetcher(working, tmp_path / "cache").fetch()
     with pytest.raises(Unavailable, match="Catalogue source infn"):
-        GitSource(name="infn", url=url.format(web=web.url)).version(tmp_path / "cache")
+        fetcher(GitSource(kind="git", name="infn", url=url.format(web=web.url)), tmp_path / "cache").version()
     with pytest.raises(Unavailable):
-        GitSource(name="infn", url=f"{web.url}/git/catalogue/.git", ref="v9").fetch(tmp_path / "cache")
+        fetcher(
+            GitSource(kind="git", name="infn", url=f"{web.url}/git/catalogue/.git", ref="v9"), tmp_path / "cache"
+        ).fetch()
     assert (tmp_path / "cache/infn/tosca-metadata/metadata.yml").exists()
 
 
@@ -252,7 +259,7 @@ def test_a_repository_that_does_not_answer_leaves_what_was_there(web: Web, tmp_p
 )
 def test_settings_that_are_refused(settings: dict[str, str], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        GitSource.model_validate({"name": "infn", **settings})
+        CatalogueSection.model_validate({"sources": [{"kind": "git", "name": "infn", **settings}]})
 
 
 def tar(members: dict[str, bytes | tarfile.TarInfo]) -> bytes:
@@ -287,7 +294,7 @@ FILES = {
 @pytest.mark.parametrize("content", [tar(dict(FILES)), zipped(FILES)], ids=["tar.gz", "zip"])
 def test_an_archive_is_followed(web: Web, tmp_path: Path, content: bytes) -> None:
     web.files["/catalogue.tar.gz"] = content
-    keeper = Keeper([ArchiveSource(name="infn", url=f"{web.url}/catalogue.tar.gz")], tmp_path / "cache")
+    keeper = Keeper([ArchiveSource(kind="archive", name="infn", url=f"{web.url}/catalogue.tar.gz")], tmp_path / "cache")
     first = keeper.look()
     assert first.catalogue.problems == []
     assert len(first.catalogue.template("engine").inputs) > 20
@@ -305,9 +312,11 @@ def test_an_archive_is_followed(web: Web, tmp_path: Path, content: bytes) -> Non
 def test_an_archive_by_its_hash_and_never_by_a_redirect(web: Web, tmp_path: Path) -> None:
     web.files["/catalogue.tar.gz"] = tar(dict(FILES))
     with pytest.raises(InvalidInput, match="sha256"):
-        ArchiveSource(name="a", url=f"{web.url}/catalogue.tar.gz", sha256="0" * 64).fetch(tmp_path)
+        fetcher(
+            ArchiveSource(kind="archive", name="a", url=f"{web.url}/catalogue.tar.gz", sha256="0" * 64), tmp_path
+        ).fetch()
     with pytest.raises(Unavailable, match="302"):
-        ArchiveSource(name="a", url=f"{web.url}/redirect").fetch(tmp_path)
+        fetcher(ArchiveSource(kind="archive", name="a", url=f"{web.url}/redirect"), tmp_path).fetch()
 
 
 def link(kind: bytes, name: str, target: str = "/etc/passwd") -> tarfile.TarInfo:
@@ -346,7 +355,7 @@ def test_what_an_archive_may_not_hold(tmp_path: Path, content: bytes, words: str
 
 def test_a_folder_is_followed(tmp_path: Path) -> None:
     folder = dashboard(tmp_path / "catalogue")
-    keeper = Keeper([FolderSource(name="here", path=folder)], tmp_path / "cache")
+    keeper = Keeper([FolderSource(kind="folder", name="here", path=folder)], tmp_path / "cache")
     first = keeper.look()
     assert keeper.look() is first
     write(folder, {"tosca-templates/docker/missing.yaml": TEMPLATE})

@@ -11,70 +11,82 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
+from typing import IO
 
 import httpx
+from naas_client.catalogue import ArchiveSource
 from naas_client.errors import InvalidInput, Unavailable
-from pydantic import Field
 
 from naas_catalogue.catalogue import Root
 from naas_catalogue.files import MAX_FILES
-from naas_catalogue.sources.base import DEADLINE, RemoteSource
+from naas_catalogue.sources.base import DEADLINE
 
 MAX_ARCHIVE = 32 * 1024 * 1024
 MAX_UNPACKED = 128 * 1024 * 1024
 
 
-class ArchiveSource(RemoteSource):
-    """A .tar.gz or .zip by https; a single folder at its top is left out of the paths."""
+class Archive:
+    """Unpacked archives.
 
-    kind: Literal["archive"] = "archive"
-    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$", description="refuse any other content")
+    Parameters: ``cache``, folder in which the files are kept.
+    """
 
-    def version(self, cache: Path) -> str:  # noqa: ARG002 - it is asked over the network
+    def __init__(self, source: ArchiveSource, cache: Path) -> None:
+        self._source = source
+        self._cache = cache
+
+    def version(self) -> str:
         """What the server says about it, or the content's own hash."""
-        if self.sha256:
-            return self.sha256
+        if self._source.sha256:
+            return self._source.sha256
         try:
             with httpx.Client(timeout=DEADLINE, follow_redirects=False) as client:
-                answer = client.head(self.url)
+                answer = client.head(self._source.url)
         except httpx.HTTPError as error:
-            raise Unavailable(f"Catalogue source {self.name}: {type(error).__name__} from {self.url}.") from None
+            raise Unavailable(
+                f"Catalogue source {self._source.name}: {type(error).__name__} from {self._source.url}."
+            ) from None
         marks = [answer.headers.get(name, "") for name in ("etag", "last-modified", "content-length")]
         return "|".join(marks) if answer.is_success and any(marks[:2]) else hashlib.sha256(self._download()).hexdigest()
 
-    def fetch(self, cache: Path) -> Root:
+    def fetch(self) -> Root:
         """The unpacked archive in the cache, whole or not at all."""
         content = self._download()
-        if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
-            raise InvalidInput(f"Catalogue source {self.name}: the archive is not the one with this sha256.")
-        cache.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f"{self.name}.", dir=cache))
+        if self._source.sha256 and hashlib.sha256(content).hexdigest() != self._source.sha256:
+            raise InvalidInput(f"Catalogue source {self._source.name}: the archive is not the one with this sha256.")
+        self._cache.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f"{self._source.name}.", dir=self._cache))
         try:
-            unpack(content, fresh / "new", self.name)
-            target = cache / self.name
+            unpack(content, fresh / "new", self._source.name)
+            target = self._cache / self._source.name
             if target.exists():
                 target.rename(fresh / "old")
             _top(fresh / "new").rename(target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-        return Root(self.name, target / self.folder)
+        return Root(self._source.name, target / self._source.folder)
 
     def _download(self) -> bytes:
         content = bytearray()
         try:
             with (
                 httpx.Client(timeout=DEADLINE, follow_redirects=False) as client,
-                client.stream("GET", self.url) as answer,
+                client.stream("GET", self._source.url) as answer,
             ):
                 if not answer.is_success:
-                    raise Unavailable(f"Catalogue source {self.name}: status {answer.status_code} from {self.url}.")
+                    raise Unavailable(
+                        f"Catalogue source {self._source.name}: status {answer.status_code} from {self._source.url}."
+                    )
                 for part in answer.iter_raw():
                     content += part
                     if len(content) > MAX_ARCHIVE:
-                        raise InvalidInput(f"Catalogue source {self.name}: larger than {MAX_ARCHIVE // 1024**2} MiB.")
+                        raise InvalidInput(
+                            f"Catalogue source {self._source.name}: larger than {MAX_ARCHIVE // 1024**2} MiB."
+                        )
         except httpx.HTTPError as error:
-            raise Unavailable(f"Catalogue source {self.name}: {type(error).__name__} from {self.url}.") from None
+            raise Unavailable(
+                f"Catalogue source {self._source.name}: {type(error).__name__} from {self._source.url}."
+            ) from None
         return bytes(content)
 
 

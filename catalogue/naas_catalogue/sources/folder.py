@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
-from typing import Literal
 
+from naas_client.catalogue import FolderSource
 from naas_client.errors import Unavailable
-from pydantic import Field
 
 from naas_catalogue import files
 from naas_catalogue.catalogue import Root
 from naas_catalogue.documents import Unreadable
-from naas_catalogue.sources.base import BaseSource
 
 
-class FolderSource(BaseSource):
+class Folder:
     """Files in a folder; a changed one counts with the next look."""
 
-    kind: Literal["folder"] = "folder"
-    path: Path = Field(description="absolute path", examples=["/etc/naas/catalogue"])
+    def __init__(self, source: FolderSource) -> None:
+        self._source = source
 
-    def version(self, cache: Path) -> str:  # noqa: ARG002 - only fetched sources have a cache
+    def version(self) -> str:
         """Names, sizes and times of its files."""
-        mark = hashlib.sha256()
+        mark, folder = hashlib.sha256(), self._source.path
         try:
-            if not self.path.is_dir():
-                raise NotADirectoryError(self.path)
-            for path in files.walk(self.path):
-                stat = (self.path / path).lstat()
+            if not folder.is_dir():
+                raise NotADirectoryError(folder)
+            for path in files.walk(folder):
+                stat = (folder / path).lstat()
                 mark.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}\n".encode())
         except (OSError, Unreadable):
-            raise Unavailable(f"Catalogue source {self.name}: {self.path} cannot be read.") from None
+            raise Unavailable(f"Catalogue source {self._source.name}: {folder} cannot be read.") from None
         return mark.hexdigest()
 
-    def fetch(self, cache: Path) -> Root:  # noqa: ARG002
+    def fetch(self) -> Root:
         """The folder itself."""
-        return Root(self.name, self.path)
+        return Root(self._source.name, self._source.path)

@@ -7,13 +7,12 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Literal
 
+from naas_client.catalogue import GitSource
 from naas_client.errors import Unavailable
-from pydantic import Field
 
 from naas_catalogue.catalogue import Root
-from naas_catalogue.sources.base import DEADLINE, RemoteSource
+from naas_catalogue.sources.base import DEADLINE
 
 MAX_FILE = 64 * 1024 * 1024
 """Bytes of the largest file that git may write, its pack included."""
@@ -32,62 +31,63 @@ _SETTINGS = {
 _KEPT = ("PATH", "LANG", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "GIT_SSL_CAINFO", "SSL_CERT_FILE")
 
 
-class GitSource(RemoteSource):
-    """A branch or tag of a repository."""
+class Git:
+    """Clones of a branch or tag.
 
-    kind: Literal["git"] = "git"
-    ref: str = Field(
-        default="HEAD",
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}$",
-        description="branch or tag",
-        examples=["v3.4.0"],
-    )
+    Parameters: ``cache``, folder in which the clone is kept.
+    """
 
-    def version(self, cache: Path) -> str:
+    def __init__(self, source: GitSource, cache: Path) -> None:
+        self._source = source
+        self._cache = cache
+
+    def version(self) -> str:
         """The commit that the branch or tag names now."""
-        cache.mkdir(parents=True, exist_ok=True)
-        answer = self._git(["ls-remote", "--exit-code", "--", self.url, self.ref], cache)
+        self._cache.mkdir(parents=True, exist_ok=True)
+        answer = self._git(["ls-remote", "--exit-code", "--", self._source.url, self._source.ref])
         return answer.split()[0]
 
-    def fetch(self, cache: Path) -> Root:
+    def fetch(self) -> Root:
         """A clone in the cache, whole or not at all."""
-        cache.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f"{self.name}.", dir=cache))
+        self._cache.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f"{self._source.name}.", dir=self._cache))
         try:
-            branch = [] if self.ref == "HEAD" else ["--branch", self.ref]
+            branch = [] if self._source.ref == "HEAD" else ["--branch", self._source.ref]
             options = ["--quiet", "--depth=1", "--single-branch", "--no-tags", "--no-recurse-submodules", "--template="]
-            self._git(["clone", *options, *branch, "--", self.url, str(fresh / "new")], cache)
+            self._git(["clone", *options, *branch, "--", self._source.url, str(fresh / "new")])
             shutil.rmtree(fresh / "new" / ".git")
-            target = cache / self.name
+            target = self._cache / self._source.name
             shutil.rmtree(fresh / "old", ignore_errors=True)
             if target.exists():
                 target.rename(fresh / "old")
             (fresh / "new").rename(target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-        return Root(self.name, target / self.folder)
+        return Root(self._source.name, target / self._source.folder)
 
-    def _git(self, arguments: list[str], cache: Path) -> str:
+    def _git(self, arguments: list[str]) -> str:
         settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
         environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | {
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_LFS_SKIP_SMUDGE": "1",
-            "HOME": str(cache),
+            "HOME": str(self._cache),
         }
         if "SSL_CERT_FILE" in environment:
             environment.setdefault("GIT_SSL_CAINFO", environment["SSL_CERT_FILE"])
         argv = ["prlimit", f"--fsize={MAX_FILE}", "git", *settings, *arguments]
         try:
             done = subprocess.run(
-                argv, cwd=cache, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
+                argv, cwd=self._cache, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
             )
         except FileNotFoundError:
             raise Unavailable("git is not installed. Run `apt install git util-linux`.", code="no-git") from None
         except subprocess.TimeoutExpired:
-            raise Unavailable(f"Catalogue source {self.name}: {self.url} did not answer in {DEADLINE:.0f} s.") from None
+            raise Unavailable(
+                f"Catalogue source {self._source.name}: {self._source.url} did not answer in {DEADLINE:.0f} s."
+            ) from None
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"git ended with {done.returncode}"]
-            raise Unavailable(f"Catalogue source {self.name}: {lines[-1][:300]}")
+            raise Unavailable(f"Catalogue source {self._source.name}: {lines[-1][:300]}")
         return done.stdout

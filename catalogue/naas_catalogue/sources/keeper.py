@@ -7,11 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from naas_client.catalogue import ArchiveSource, FolderSource, GitSource
 from naas_client.errors import NaasError
 from naas_client.models import CatalogueProblem
 
 from naas_catalogue.catalogue import Catalogue, Root, load
-from naas_catalogue.sources.base import BaseSource
+from naas_catalogue.sources.archive import Archive
+from naas_catalogue.sources.base import Fetcher
+from naas_catalogue.sources.folder import Folder
+from naas_catalogue.sources.git import Git
+
+
+def fetcher(source: FolderSource | GitSource | ArchiveSource, cache: Path) -> Fetcher:
+    """What brings a source to this machine."""
+    if isinstance(source, FolderSource):
+        return Folder(source)
+    return Git(source, cache) if isinstance(source, GitSource) else Archive(source, cache)
 
 
 @dataclass(frozen=True)
@@ -28,9 +39,8 @@ class Keeper:
     Parameters: ``sources``, the first counts where names meet; ``cache``, folder for fetched ones, of this process alone. Blocking.
     """
 
-    def __init__(self, sources: Sequence[BaseSource], cache: Path, *own: Root) -> None:
-        self._sources = sources
-        self._cache = cache
+    def __init__(self, sources: Sequence[FolderSource | GitSource | ArchiveSource], cache: Path, *own: Root) -> None:
+        self._sources = {source.name: fetcher(source, cache) for source in sources}
         self._own = own
         self._lock = threading.Lock()
         self._roots: dict[str, Root] = {}
@@ -42,24 +52,24 @@ class Keeper:
         """The catalogue as its sources are now; the same object while nothing has changed."""
         with self._lock:
             before = (dict(self._versions), dict(self._failed))
-            for source in self._sources:
-                self._look_at(source)
+            for name, source in self._sources.items():
+                self._look_at(name, source)
             if self._loaded is None or before != (self._versions, self._failed):
                 self._loaded = self._load()
             return self._loaded
 
-    def _look_at(self, source: BaseSource) -> None:
+    def _look_at(self, name: str, source: Fetcher) -> None:
         try:
-            version = source.version(self._cache)
-            if version != self._versions.get(source.name) or source.name not in self._roots:
-                self._roots[source.name] = source.fetch(self._cache)
-                self._versions[source.name] = version
-            self._failed.pop(source.name, None)
+            version = source.version()
+            if version != self._versions.get(name) or name not in self._roots:
+                self._roots[name] = source.fetch()
+                self._versions[name] = version
+            self._failed.pop(name, None)
         except NaasError as error:
-            self._failed[source.name] = error.message
+            self._failed[name] = error.message
 
     def _load(self) -> Loaded:
-        roots = [self._roots[source.name] for source in self._sources if source.name in self._roots]
+        roots = [self._roots[name] for name in self._sources if name in self._roots]
         found = load([*roots, *self._own])
         down = [CatalogueProblem(source=name, message=message) for name, message in self._failed.items()]
         catalogue = Catalogue(found.services, found.templates, [*down, *found.problems], found.icons)

@@ -69,7 +69,7 @@ class CatalogueEntry(Document):
     category: str = ""
     tags: list[str] = Field(default_factory=list)
     guide_url: str = ""
-    icon: bool = Field(default=False, description="whether there is an icon to fetch")
+    icon: bool = Field(default=False, description="whether `GET …/icon` has one")
     legacy: bool = Field(default=False, description="kept for who has it; not for new work")
     locked: bool = Field(default=False, description="shown, but not for the caller's groups")
     reason: str = Field(default="", description="why it is locked, and who opens it")
@@ -163,6 +163,15 @@ class InputProblem(Document):
     field: str = Field(description="empty when it is about all of them")
     path: str = Field(default="", description="place inside the field, for example `web/source`")
     message: str
+
+
+class CheckInputs(Document):
+    """Inputs to be checked without deploying."""
+
+    template: str = Field(default="", max_length=300, description="of the service's variants; without it the first")
+    group: str = Field(default="", max_length=200, description="the active IAM group")
+    inputs: dict[str, Any] = Field(default_factory=dict, repr=False)
+    ssh_public_key: str = Field(default="", max_length=2000, description="the key with which machines would be reached")
 
 
 class CheckedInputs(Document):

@@ -21,6 +21,7 @@ from naas_gateway.db.migrate import migrate
 from naas_gateway.services.access import Access
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.broker import Broker
+from naas_gateway.services.catalogue import CatalogueService
 from naas_gateway.services.credentials import Credentials
 from naas_gateway.services.departures import Departures
 from naas_gateway.services.duties import forever
@@ -73,6 +74,7 @@ class Platform:
         self.gpus = Gpus(self.database, self.events)
         self.reasons = Reasons(self.database, self.events)
         self.access = Access(settings)
+        self.catalogue = CatalogueService(settings, self.access)
         self.grants = Grants(self.database, keys, self.events)
         self.broker = Broker(self.grants, self.iam)
         self.people = People(settings, self.database, self.grants, self.broker, self.iam)
@@ -141,6 +143,7 @@ class Platform:
             forever(self.broker.revoke, REVOKE_EVERY, self.broker.wake_revoking),
             forever(self.watcher.tick, self.watcher.every / 3),
             forever(self.s3_keys.tick, self.s3_keys.every / 3),
+            forever(self.catalogue.tick, self.catalogue.every),
             forever(follow, LOOK),
             forever(self.events.forget_old, CLEAN_EVERY),
             forever(self.reasons.forget_old, CLEAN_EVERY),
