@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NPM_CONFIG_UPDATE_NOTIFIER := false
 
-PYTHON_SOURCES := client authenticator spawner gateway server_extension storage hub_config local_cloud images tests benchmarks setup.py
+PYTHON_SOURCES := client catalogue authenticator spawner gateway server_extension storage hub_config local_cloud images tests benchmarks setup.py
 LAB_SOURCES := $(shell find labextension -type f -not -path '*/node_modules/*' -not -path 'labextension/lib/*' 2>/dev/null)
 
 .PHONY: help install install-test up images lint format check test faults conformance soak ui-check screenshots reference clean

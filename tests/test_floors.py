@@ -10,16 +10,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "naas_client": set(),
+    "naas_catalogue": {"naas_client"},
     "naas_storage": {"naas_client"},
     "naas_authenticator": {"naas_client"},
     "naas_spawner": {"naas_client", "naas_storage"},
-    "naas_gateway": {"naas_client"},
+    "naas_gateway": {"naas_client", "naas_catalogue"},
     "naas_server": {"naas_client", "naas_storage"},
     "naas_hub": {"naas_client", "naas_authenticator", "naas_spawner", "naas_storage"},
-    "naas_local": {"naas_client", "naas_spawner"},
+    "naas_local": {"naas_client", "naas_catalogue", "naas_spawner"},
     "naas_images": set(),
 }
 FORBIDDEN_LIBRARIES = {
+    "naas_catalogue": {"jupyterhub", "fastapi", "tornado", "sqlalchemy", "toscaparser"},
     "naas_client": {"jupyterhub", "fastapi", "tornado", "sqlalchemy"},
     "naas_storage": {"jupyterhub", "fastapi", "oauthenticator", "sqlalchemy"},
     "naas_server": {"fastapi", "oauthenticator", "dockerspawner", "kubespawner"},

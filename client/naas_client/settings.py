@@ -14,6 +14,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from naas_client.addresses import is_loopback
+from naas_client.catalogue import CatalogueSection
 from naas_client.collaborations import Collaborations
 from naas_client.errors import InvalidInput
 from naas_client.folders import GroupFolder, different_names, kept_names
@@ -320,6 +321,7 @@ class SharedSettings(BaseModel):
     storage: StorageSection = Field(default_factory=StorageSection)
     healthchecks: HealthchecksSection = Field(default_factory=HealthchecksSection)
     gateway: GatewaySection = Field(default_factory=GatewaySection)
+    catalogue: CatalogueSection = Field(default_factory=CatalogueSection)
     registries: Registries = Field(
         default_factory=list,
         max_length=20,

@@ -11,7 +11,7 @@ from naas_client.errors import ErrorAnswer
 from naas_client.gateway import API_PATH
 from naas_client.settings import SharedSettings
 
-from naas_gateway.api import checks, errors, events, hub, images, laptop, operate, s3_keys, user
+from naas_gateway.api import catalogue, checks, errors, events, hub, images, laptop, operate, s3_keys, user
 from naas_gateway.api.auth import ADMIN, AUDIENCE, USE, HubTokens
 from naas_gateway.api.middleware import RequestFrame
 from naas_gateway.services.platform import Platform
@@ -57,6 +57,7 @@ def create_app(settings: SharedSettings) -> FastAPI:
         s3_keys.router,
         images.router,
         checks.router,
+        catalogue.router,
         laptop.router,
         events.router,
         hub.router,

@@ -141,6 +141,7 @@ class Product:
                 "hub_api_url": f"{self._address('hub')}/hub/api",
                 "public_hub_url": self.url,
             },
+            "catalogue": {"cache": str(gateway / "catalogue")},
             "hub": {
                 "bind_url": self.url,
                 "hub_bind_url": self._address("hub"),

@@ -17,6 +17,11 @@ from naas_client.logs import request_id as current_request_id
 from naas_client.models import (
     AccessToken,
     AuditRow,
+    CatalogueEntry,
+    CatalogueForm,
+    CatalogueProblem,
+    CheckedInputs,
+    CheckInputs,
     Claims,
     ClientConfiguration,
     Event,
@@ -145,6 +150,34 @@ class Calls:
         params: dict[str, str | int] = {**{key: value for key, value in wanted.items() if value}, "limit": limit}
         path = _user(name, "images/tags") if name else "/images/tags"
         return Call("GET", path, TagPage.model_validate, params=params)
+
+    @staticmethod
+    def catalogue(group: str, search: str, category: str, limit: int, cursor: str | None) -> Call[Page[CatalogueEntry]]:
+        wanted = {"group": group, "search": search, "category": category, "cursor": cursor}
+        params: dict[str, str | int] = {key: value for key, value in wanted.items() if value}
+        return Call("GET", "/catalogue", Page[CatalogueEntry].model_validate, params={**params, "limit": limit})
+
+    @staticmethod
+    def service(name: str, group: str) -> Call[CatalogueEntry]:
+        return Call("GET", f"/catalogue/{quote(name, safe='')}", CatalogueEntry.model_validate, params={"group": group})
+
+    @staticmethod
+    def service_form(name: str, template: str, group: str) -> Call[CatalogueForm]:
+        params: dict[str, str | int] = {"template": template, "group": group}
+        return Call("GET", f"/catalogue/{quote(name, safe='')}/form", CatalogueForm.model_validate, params=params)
+
+    @staticmethod
+    def check_inputs(name: str, request: CheckInputs) -> Call[CheckedInputs]:
+        path = f"/catalogue/{quote(name, safe='')}/validate"
+        return Call("POST", path, CheckedInputs.model_validate, json=_document(request))
+
+    @staticmethod
+    def catalogue_problems(source: str, limit: int, cursor: str | None) -> Call[Page[CatalogueProblem]]:
+        wanted = {"source": source, "cursor": cursor}
+        params: dict[str, str | int] = {key: value for key, value in wanted.items() if value}
+        return Call(
+            "GET", "/admin/catalogue/problems", Page[CatalogueProblem].model_validate, params={**params, "limit": limit}
+        )
 
     @staticmethod
     def audit(

@@ -14,6 +14,11 @@ from naas_client.gateway.checks import ChecksClient
 from naas_client.models import (
     AccessToken,
     AuditRow,
+    CatalogueEntry,
+    CatalogueForm,
+    CatalogueProblem,
+    CheckedInputs,
+    CheckInputs,
     Claims,
     ClientConfiguration,
     Event,
@@ -170,6 +175,30 @@ class GatewayClient:
     ) -> TagPage:
         """Tags of an image. Parameters: ``tag``, only that one; ``user``, hub only: as whom. Raises NotFound (``no-such-image``)."""
         return await self._do(Calls.image_tags(image, tag, limit, cursor, user))
+
+    async def catalogue(
+        self, *, group: str = "", search: str = "", category: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page[CatalogueEntry]:
+        """The services that the caller sees. Raises Forbidden for a group of others and where no group opens the catalogue."""
+        return await self._do(Calls.catalogue(group, search, category, limit, cursor))
+
+    async def service(self, name: str, *, group: str = "") -> CatalogueEntry:
+        """One service of the catalogue. Raises NotFound also for one that is hidden from the caller."""
+        return await self._do(Calls.service(name, group))
+
+    async def service_form(self, name: str, *, template: str = "", group: str = "") -> CatalogueForm:
+        """The form of a service's template. Raises NotFound, or Forbidden (``service-locked``) with the reason."""
+        return await self._do(Calls.service_form(name, template, group))
+
+    async def check_inputs(self, name: str, request: CheckInputs) -> CheckedInputs:
+        """Check inputs of a service without deploying; secrets are left out of the answer."""
+        return await self._do(Calls.check_inputs(name, request))
+
+    async def catalogue_problems(
+        self, *, source: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page[CatalogueProblem]:
+        """What the catalogue's files hold that could not be used; needs the admin scope."""
+        return await self._do(Calls.catalogue_problems(source, limit, cursor))
 
     async def stop_reasons(self, *, limit: int = 50, cursor: str | None = None) -> Page[StopReason]:
         """Why the caller's servers were stopped, newest first."""

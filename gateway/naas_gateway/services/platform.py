@@ -22,6 +22,7 @@ from naas_gateway.db.migrate import migrate
 from naas_gateway.services.access import Access
 from naas_gateway.services.audit import Audit
 from naas_gateway.services.broker import Broker
+from naas_gateway.services.catalogue import CatalogueService
 from naas_gateway.services.checks.budgets import Budgets
 from naas_gateway.services.checks.changes import Changes
 from naas_gateway.services.checks.looks import Looks
@@ -83,6 +84,7 @@ class Platform:
         self.gpus = Gpus(self.database, self.events)
         self.reasons = Reasons(self.database, self.events)
         self.access = Access(settings)
+        self.catalogue = CatalogueService(settings, self.access)
         self.grants = Grants(self.database, keys, self.events)
         self.broker = Broker(self.grants, self.iam)
         self.people = People(settings, self.database, self.grants, self.broker, self.iam)
@@ -177,6 +179,7 @@ class Platform:
             forever(self.watcher.tick, self.watcher.every / 3),
             forever(self.s3_keys.tick, self.s3_keys.every / 3),
             *([forever(self.check_watcher.tick, EVERY / 3)] if self.check_watcher else []),
+            forever(self.catalogue.tick, self.catalogue.every),
             forever(follow, LOOK),
             forever(self.events.forget_old, CLEAN_EVERY),
             forever(self.reasons.forget_old, CLEAN_EVERY),
