@@ -29,17 +29,18 @@ const FILLED: Partial<Record<Look, string>> = {
   bad: 'M5.3 1.5h5.4l3.8 3.8v5.4l-3.8 3.8H5.3l-3.8-3.8V5.3zm.8 3.5L5 6.1 6.9 8 5 9.9 6.1 11 8 9.1 9.9 11 11 9.9 9.1 8 11 6.1 9.9 5 8 6.9z'
 };
 
-const OUTLINED: Partial<Record<Look | 'key', string>> = {
+const OUTLINED: Partial<Record<Look | 'key' | 'start', string>> = {
   busy: 'M8 2a6 6 0 1 1-5.2 3M2.6 2v3h3',
   off: 'M8 2.2a5.8 5.8 0 1 0 0 11.6A5.8 5.8 0 0 0 8 2.2M5.5 8h5',
   waiting: 'M8 2.2a5.8 5.8 0 1 0 0 11.6A5.8 5.8 0 0 0 8 2.2',
   unknown:
     'M8 2.2a5.8 5.8 0 1 0 0 11.6A5.8 5.8 0 0 0 8 2.2M6.3 6.4a1.75 1.75 0 1 1 2.4 1.7c-.5.2-.7.5-.7 1M8 11.4v.1',
+  start: 'M5 3.2v9.6L12.5 8z',
   key: 'M5.2 8a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6m2 .8 5.6-5.6M10.6 5.4l1.8 1.8'
 };
 
 /** A state by shape and colour; the word stands beside it, so readers skip the icon. */
-export function StateIcon({ look }: { look: Look | 'key' }): JSX.Element {
+export function StateIcon({ look }: { look: Look | 'key' | 'start' }): JSX.Element {
   const filled = FILLED[look as Look];
   return (
     <svg className={`jp-Naas-icon jp-mod-${look}`} viewBox="0 0 16 16" aria-hidden="true" focusable="false">

@@ -66,7 +66,7 @@ export function uptime(
 function spansOf(flips: readonly ICheckFlip[], up: boolean, known: number, now: number): ISpan[] {
   const changes = flips
     .map(flip => ({ at: new Date(flip.at).getTime(), up: flip.up }))
-    .filter(({ at }) => at > known && at < now);
+    .filter(({ at }) => at >= known && at < now);
   const spans: ISpan[] = [];
   let from = known;
   for (const change of changes) {

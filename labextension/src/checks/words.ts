@@ -3,7 +3,7 @@
  */
 import type { ICheck, ICheckPage, ICheckPing } from '../documents';
 import { age, count, duration } from '../formats';
-import type { IShown } from '../states';
+import type { IShown, Look } from '../states';
 import type { ISummary } from '../summary';
 import type { ILanguage, IWords } from '../words';
 
@@ -75,12 +75,15 @@ export function checksSummary(page: ICheckPage, { trans, tag }: ILanguage): ISum
 }
 
 /** What a ping reported. */
-export function pingState({ type, exit_status }: ICheckPing, trans: IWords): IShown {
+export function pingState(
+  { type, exit_status }: ICheckPing,
+  trans: IWords
+): { look: Look | 'start'; word: string } {
   switch (type) {
     case 'success':
       return { look: 'ok', word: trans.__('Success') };
     case 'start':
-      return { look: 'busy', word: trans.__('Start') };
+      return { look: 'start', word: trans.__('Start') };
     case 'fail':
       return exit_status !== null
         ? { look: 'bad', word: trans.__('Exit status %1', exit_status) }
@@ -124,8 +127,13 @@ export function lastAndNext(check: ICheck, now: Date, language: ILanguage): stri
           )
         ]
       : []),
-    ...(check.last_duration !== null ? [trans.__('took %1', duration(check.last_duration, language))] : [])
+    ...(check.last_duration !== null ? [trans.__('took %1', took(check.last_duration, language))] : [])
   ];
+}
+
+/** How long a run took; short ones are not "0 s". */
+export function took(seconds: number, language: ILanguage): string {
+  return seconds < 1 ? language.trans.__('under 1 s') : duration(seconds, language);
 }
 
 /** Units of a length of time, in seconds. */

@@ -1,7 +1,7 @@
 import React from 'react';
 
 import type { ICheckHistory } from '../../checks/model';
-import { checkState, pingState, sender } from '../../checks/words';
+import { checkState, pingState, sender, took } from '../../checks/words';
 import type { ICheck, ICheckFlip, ICheckPing, ICheckPingBody } from '../../documents';
 import { asFailure } from '../../api';
 import { absolute, clock, duration, moment } from '../../formats';
@@ -54,8 +54,9 @@ export function happened({ pings, flips, next }: ICheckHistory): Happened[] {
       rows.push({ at, flip, lasted: before === null ? null : (at.getTime() - before.getTime()) / 1000 });
     }
   });
-  // A ping and the change that it made have one time: the change stands above.
-  return rows.sort((a, b) => b.at.getTime() - a.at.getTime() || ('flip' in a ? -1 : 1));
+  // Changes are told to the second: one stands above the pings of its second, which made it.
+  const order = (row: Happened) => ('flip' in row ? row.at.getTime() + 999 : row.at.getTime());
+  return rows.sort((a, b) => order(b) - order(a));
 }
 
 function Flip({ flip, lasted, now }: { flip: ICheckFlip; lasted: number | null; now: Date }): JSX.Element {
@@ -121,7 +122,7 @@ export function Events(props: { check: ICheck; history: ICheckHistory; now: Date
                 <td title={absolute(at, tag)}>
                   {today ? trans.__('today %1', clock(at, tag)) : moment(at, now, tag)}
                 </td>
-                <td>{ping.duration === null ? '' : duration(ping.duration, language)}</td>
+                <td>{ping.duration === null ? '' : took(ping.duration, language)}</td>
                 <td title={ping.user_agent}>{sender(ping, trans)}</td>
                 <td>{ping.has_body ? <Body check={check} n={ping.n} /> : null}</td>
               </tr>

@@ -69,9 +69,10 @@ export function Uptime({
   const day = now.toDateString();
   const months = React.useMemo(() => {
     const asked = now.getTime() - KNOWN_DAYS * 86_400_000;
-    const first = flips[0] ? new Date(flips[0].at).getTime() : null;
-    const seen = check.last_ping === null && first === null ? now.getTime() : (first ?? asked);
-    return uptime(flips, check.status !== 'down', new Date(Math.max(asked, seen - 1)), now, MONTHS);
+    const [first] = flips;
+    // A first change to up may be the first ping of all: what was before it is not known.
+    const known = first?.up ? new Date(first.at).getTime() : check.last_ping === null ? now.getTime() : asked;
+    return uptime(flips, check.status !== 'down', new Date(known), now, MONTHS);
   }, [flips, check.status, check.last_ping, day]);
   const name = new Intl.DateTimeFormat(tag, { month: 'long' });
   const percent = new Intl.NumberFormat(tag, { maximumFractionDigits: 1 });
