@@ -25,7 +25,7 @@ STREAM_SILENCE = 60.0
 class Route:
     """One of the gateway's addresses that the browser may use through us, and how.
 
-    Parameters: ``path``, may end in one group of a regular expression, for the name of one thing.
+    Parameters: ``path``, may hold one group of a regular expression, for the name of one thing.
     """
 
     path: str

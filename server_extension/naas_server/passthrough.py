@@ -42,9 +42,10 @@ class PassThroughHandler(NaasHandler):
     async def _pass(self, item: str, body: bytes | None) -> None:
         if self.request.method not in self.route.methods:
             raise MethodNotAllowed("This address cannot be used like that. Reload the page to get the current panel.")
+        before, _, after = self.route.path.partition("(")
         answer = await self.gateway.send(
             self.request.method,
-            self.route.path.partition("(")[0] + item,
+            before + item + after.rpartition(")")[2],
             request_id=self.request_id,
             parameters=self._parameters(),
             body=body,

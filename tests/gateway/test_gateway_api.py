@@ -147,9 +147,10 @@ def test_openapi_describes_every_call(gateway: Gateway) -> None:
     document = call(gateway, "GET", "/openapi.json").json()
     described = {(m.upper(), path.removeprefix(API_PATH)) for path, ms in document["paths"].items() for m in ms}
     named = [
-        *[(m, p.replace("s3-keys/1", "s3-keys/{key_id}")) for m, p in USER_CALLS],
+        *[(m, p.replace("s3-keys/1", "s3-keys/{key_id}").replace("run-docker", "{name}")) for m, p in USER_CALLS],
         *[(m, p.replace("alice", "{name}")) for m, p in HUB_CALLS],
         ("GET", "/audit"),
+        ("GET", "/admin/catalogue/problems"),
         ("GET", "/admin/s3-keys"),
         ("DELETE", "/admin/s3-keys/{key_id}"),
         ("GET", "/health"),

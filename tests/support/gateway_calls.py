@@ -19,6 +19,11 @@ USER_CALLS = [
     ("GET", "/s3-keys"),
     ("POST", "/s3-keys"),
     ("DELETE", "/s3-keys/1"),
+    ("GET", "/catalogue"),
+    ("GET", "/catalogue/run-docker"),
+    ("GET", "/catalogue/run-docker/icon"),
+    ("GET", "/catalogue/run-docker/form"),
+    ("POST", "/catalogue/run-docker/validate"),
     ("GET", "/stop-reasons"),
     ("POST", "/stop-reasons/seen"),
 ]
@@ -38,6 +43,7 @@ HUB_CALLS = [
 BODIES: dict[str, Any] = {
     "/s3-keys": {"description": "backup", "days": 7},
     "/tokens": {"audience": "object"},
+    "/catalogue/run-docker/validate": {"inputs": {}},
     "/hub/users/alice/gpus": {"flavour": "A100"},
     "/hub/stop-reasons": {"username": "alice", "code": "admin", "message": "m", "at": "2026-01-01T00:00:00Z"},
 }
