@@ -364,3 +364,12 @@ def test_a_folder_is_followed(tmp_path: Path) -> None:
     assert second.catalogue.problems == []
     folder.rename(tmp_path / "away")
     assert "cannot be read" in keeper.look().catalogue.problems[0].message
+
+
+def test_a_cache_that_cannot_be_written_costs_only_what_is_fetched(web: Web, tmp_path: Path) -> None:
+    repository(web)
+    write(tmp_path, {"cache": "a file"})
+    sources = [GitSource(kind="git", name="infn", url=f"{web.url}/git/catalogue/.git")]
+    found = Keeper(sources, tmp_path / "cache", own_root()).look().catalogue
+    assert "docker/run_docker" in found.templates
+    assert "catalogue.cache" in found.problems[0].message

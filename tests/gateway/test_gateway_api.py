@@ -149,6 +149,7 @@ def test_openapi_describes_every_call(gateway: Gateway) -> None:
     named = [
         *[(m, template(p)) for m, p in (*USER_CALLS, *HUB_CALLS)],
         ("GET", "/audit"),
+        ("GET", "/admin/catalogue/problems"),
         ("GET", "/admin/s3-keys"),
         ("DELETE", "/admin/s3-keys/{key_id}"),
         ("GET", "/health"),

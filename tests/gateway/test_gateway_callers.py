@@ -20,7 +20,13 @@ from naas_local.iam import EmbeddedIam
 
 pytestmark = pytest.mark.server
 
-ADMIN_CALLS = [("GET", "/audit"), ("GET", "/admin/s3-keys"), ("DELETE", "/admin/s3-keys/1"), ("GET", "/../../metrics")]
+ADMIN_CALLS = [
+    ("GET", "/audit"),
+    ("GET", "/admin/s3-keys"),
+    ("DELETE", "/admin/s3-keys/1"),
+    ("GET", "/admin/catalogue/problems"),
+    ("GET", "/../../metrics"),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), [*USER_CALLS, *HUB_CALLS, *ADMIN_CALLS])

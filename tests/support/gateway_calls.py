@@ -29,6 +29,11 @@ USER_CALLS = [
     ("DELETE", f"/registry-logins/{HOST}"),
     ("GET", "/images"),
     ("GET", "/images/tags"),
+    ("GET", "/catalogue"),
+    ("GET", "/catalogue/run-docker"),
+    ("GET", "/catalogue/run-docker/icon"),
+    ("GET", "/catalogue/run-docker/form"),
+    ("POST", "/catalogue/run-docker/validate"),
     ("GET", "/stop-reasons"),
     ("POST", "/stop-reasons/seen"),
     ("GET", "/healthchecks/projects"),
@@ -72,6 +77,7 @@ BODIES: dict[str, Any] = {
     "/healthchecks/schedule/preview": {"schedule": "* * * * *"},
     "/s3-keys": {"description": "backup", "days": 7},
     "/tokens": {"audience": "object"},
+    "/catalogue/run-docker/validate": {"inputs": {}},
     "/hub/users/alice/gpus": {"flavour": "A100"},
     "/hub/stop-reasons": {"username": "alice", "code": "admin", "message": "m", "at": "2026-01-01T00:00:00Z"},
 }
@@ -85,6 +91,7 @@ def template(path: str) -> str:
         CHECK_ID: "{check_id}",
         "pings/1": "pings/{n}",
         HOST: "{registry}",
+        "run-docker": "{name}",
         "/users/alice": "/users/{name}",
     }
     for value, name in named.items():

@@ -67,6 +67,10 @@ class Keeper:
             self._failed.pop(name, None)
         except NaasError as error:
             self._failed[name] = error.message
+        except OSError as error:
+            self._failed[name] = (
+                f"It cannot be kept: {error.strerror}. Give `catalogue.cache` a folder that can be written."
+            )
 
     def _load(self) -> Loaded:
         roots = [self._roots[name] for name in self._sources if name in self._roots]
