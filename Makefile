@@ -90,7 +90,7 @@ soak: install-test ## read and write for SOAK_MINUTES (30) over short credential
 	SOAK_MINUTES=$${SOAK_MINUTES:-30} $(BIN)/pytest -s tests/faults/test_soak.py
 
 screenshots: install-test ## the pictures of README and docs, taken anew by the browser tests
-	NAAS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/e2e/test_browser.py
+	NAAS_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest tests/e2e/test_browser.py tests/e2e/test_healthchecks_browser.py
 
 reference: $(VENV)/.stamp-python ## write docs/reference/ from the models
 	$(BIN)/naas config reference > docs/reference/settings.md

@@ -3,6 +3,7 @@ import { ICommandPalette, Notification, WidgetTracker } from '@jupyterlab/apputi
 import { ILauncher } from '@jupyterlab/launcher';
 import React from 'react';
 
+import type { ICheckPlace } from './checks/model';
 import { snippets } from './checks/snippets';
 import { ask } from './components/backup/question';
 import { CheckForm } from './components/checks/checkForm';
@@ -145,29 +146,26 @@ export function addChecks(parts: ICheckParts): void {
   }
 }
 
-/** What the platform says of checks goes into a toast that stays until it is read. */
-export function tellChecks(
-  model: NaasModel,
-  language: ILanguage,
-  show: (args: { project: number; check: string }) => void
-): void {
+/** A toast for a check that goes down, which stays until it is read or the check is up again. */
+export function tellChecks(model: NaasModel, language: ILanguage, show: (place: ICheckPlace) => void): void {
   const { trans } = language;
-  const shown = new Map<string, string>();
-  model.checks.turned.connect((_, { type, data }) => {
-    const { project, check, name } = data as { project: number; check: string; name: string };
-    const before = shown.get(check);
+  const told = new Map<string, { down: boolean; toast: string }>();
+  model.checks.turned.connect((_, { project, check, name, down }) => {
+    const before = told.get(check);
+    if (before?.down === down || (before === undefined && !down)) {
+      return;
+    }
     if (before !== undefined) {
-      Notification.dismiss(before);
-      shown.delete(check);
+      Notification.dismiss(before.toast);
     }
-    const down = type === 'check.down';
-    const message = down ? trans.__('%1 is down.', name) : trans.__('%1 is up again.', name);
-    const id = Notification.emit(message, down ? 'error' : 'success', {
-      autoClose: down ? false : 5000,
-      actions: [{ label: trans.__('Show'), callback: () => show({ project, check }) }]
-    });
-    if (down) {
-      shown.set(check, id);
-    }
+    const toast = Notification.emit(
+      down ? trans.__('%1 is down.', name) : trans.__('%1 is up again.', name),
+      down ? 'error' : 'success',
+      {
+        autoClose: down ? false : 5000,
+        actions: [{ label: trans.__('Show'), callback: () => show({ project, check }) }]
+      }
+    );
+    told.set(check, { down, toast });
   });
 }

@@ -81,7 +81,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     addBackup({ app, model, language, palette, browser, restorer });
     const insert = (code: string) => insertCode(parts, code);
     addChecks({ app, model, panel, language, palette, launcher, restorer, insert });
-    tellChecks(model, language, place => void app.commands.execute(CommandIDs.openCheck, place));
+    tellChecks(model, language, place => void app.commands.execute(CommandIDs.openCheck, { ...place }));
     const show = () => void app.commands.execute(CommandIDs.showStorage);
     statusBar?.registerStatusItem(STATUS_ID, {
       item: new StatusItem(model, language, show),

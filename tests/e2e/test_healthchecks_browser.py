@@ -89,7 +89,6 @@ def test_a_check_from_its_making_to_its_end(
     dialog.get_by_label("Expression").fill("30 1 * * 1-5")
     expect(dialog.get_by_role("row")).to_have_count(5)
     accessible(page, "dialog")
-    picture(page, "check-new")
     dialog.get_by_role("button", name="Create").click()
 
     state = page.get_by_test_id("naas-check-state")

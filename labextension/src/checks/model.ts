@@ -42,6 +42,12 @@ export interface ICheckPlace {
   check: string;
 }
 
+/** A check went down, or came up again. */
+export interface ITurned extends ICheckPlace {
+  name: string;
+  down: boolean;
+}
+
 /** What happened to a check. */
 export interface ICheckHistory {
   pings: ICheckPing[];
@@ -71,8 +77,8 @@ export class ChecksModel implements IDisposable {
     return this._changed;
   }
 
-  /** Emitted with an event of the platform: a check went down, or came up again. */
-  get turned(): ISignal<this, IEvent> {
+  /** Emitted when a check went down or came up again: the list shows it, or the platform says so. It may be emitted twice. */
+  get turned(): ISignal<this, ITurned> {
     return this._turned;
   }
 
@@ -160,7 +166,8 @@ export class ChecksModel implements IDisposable {
   /** Take up what the platform tells of by itself. */
   told(event: IEvent): void {
     if (event.type === 'check.down' || event.type === 'check.up') {
-      this._turned.emit(event);
+      const { project, check, name } = event.data as unknown as ITurned;
+      this._turned.emit({ project, check, name, down: event.type === 'check.down' });
     }
     if (/^checks?\./.test(event.type) && this.views.size > 0) {
       void this.look();
@@ -302,7 +309,20 @@ export class ChecksModel implements IDisposable {
       page.items.push(...items);
       page.next = next;
     }
+    this.compare(page.items);
     return page;
+  }
+
+  /** Say which checks have turned since they were seen last. */
+  private compare(items: readonly ICheck[]): void {
+    for (const { id, project, name, status } of items) {
+      const down = status === 'down';
+      const before = this.down.get(id);
+      this.down.set(id, down);
+      if (before !== undefined && before !== down && this.project(project)?.notify) {
+        this._turned.emit({ project, check: id, name, down });
+      }
+    }
   }
 
   private async happened(where: string): Promise<ICheckHistory> {
@@ -346,7 +366,9 @@ export class ChecksModel implements IDisposable {
   private readonly views = new Set<string>();
   private readonly poll: Poll;
   private readonly _changed = new Signal<this, void>(this);
-  private readonly _turned = new Signal<this, IEvent>(this);
+  private readonly _turned = new Signal<this, ITurned>(this);
+  /** Whether each check that was seen was down. */
+  private readonly down = new Map<string, boolean>();
 }
 
 function path(project: number): string {
