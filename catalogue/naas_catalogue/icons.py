@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,8 +13,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _SVG = "{http://www.w3.org/2000/svg}"
 _DRAWS = frozenset(
     {"svg", "g", "path", "circle", "ellipse", "rect", "line", "polyline", "polygon", "title", "desc", "defs", "style"}
-    | {"linearGradient", "radialGradient", "stop", "clipPath", "mask", "text", "tspan", "use", "symbol"}
+    | {"linearGradient", "radialGradient", "stop", "clipPath", "mask", "text", "tspan"}
 )
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 def read_icon(root: Path, path: str) -> tuple[str, bytes]:
@@ -23,8 +25,12 @@ def read_icon(root: Path, path: str) -> tuple[str, bytes]:
         return "image/png", content
     if not path.lower().endswith(".svg"):
         raise Unreadable("An icon is a PNG or an SVG.")
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise Unreadable("An SVG icon has no DOCTYPE and no entities. Take them away.")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unreadable("An SVG icon is in UTF-8.") from None
+    if "<!" in _COMMENT.sub("", text) or "<?" in text.removeprefix("\ufeff").lstrip().removeprefix("<?xml "):
+        raise Unreadable("An SVG icon has no DOCTYPE, no entities and no processing instructions. Take them away.")
     try:
         tree = ElementTree.fromstring(content)  # noqa: S314 - no entities are left, and the size is bounded
     except ElementTree.ParseError as error:
@@ -40,7 +46,13 @@ def _check(element: ElementTree.Element) -> None:
         raise Unreadable(f"An SVG icon has only shapes; take away {name.rpartition('}')[2][:40] or 'what is not one'}.")
     for key, value in element.attrib.items():
         word = key.rpartition("}")[2].lower()
-        if word.startswith("on") or (word == "href" and not value.startswith("#")) or "javascript:" in value.lower():
+        if word.startswith("on") or (word == "href" and not value.startswith("#")) or _fetches(value):
             raise Unreadable(f"An SVG icon does nothing and fetches nothing; take away {word[:40]}.")
-    if "url(" in (element.text or "").replace("url(#", "") or "@import" in (element.text or ""):
+    if name == f"{_SVG}style" and _fetches(element.text or ""):
         raise Unreadable("An SVG icon fetches nothing; take the address out of its style.")
+
+
+def _fetches(style: str) -> bool:
+    """Whether a value or a style may fetch or run something. A backslash can hide any word of CSS."""
+    text = style.lower()
+    return "url(" in text.replace("url(#", "") or any(word in text for word in ("\\", "@import", "javascript:"))

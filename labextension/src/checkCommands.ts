@@ -4,12 +4,11 @@ import { ILauncher } from '@jupyterlab/launcher';
 import React from 'react';
 
 import type { ICheckPlace } from './checks/model';
-import { snippets } from './checks/snippets';
+import { cell } from './checks/snippets';
 import { ask } from './components/backup/question';
 import { CheckForm } from './components/checks/checkForm';
 import { AddProject } from './components/checks/projects';
 import { CheckTab } from './components/checks/tab';
-import type { ICheck } from './documents';
 import { checkIcon } from './icons';
 import type { NaasModel } from './model';
 import { CHECK_ID, CommandIDs, PANEL_ID } from './tokens';
@@ -99,12 +98,7 @@ export function addChecks(parts: ICheckParts): void {
   commands.addCommand(CommandIDs.insertCheckCode, {
     label: trans.__('Insert Code for a Healthcheck'),
     isVisible,
-    execute: ({ name, code }) =>
-      insert(
-        typeof code === 'string'
-          ? code
-          : snippets({ name: typeof name === 'string' ? name : 'my-check', ping_url: '' } as ICheck)[0].code
-      )
+    execute: ({ code }) => insert(typeof code === 'string' ? code : cell('my-check'))
   });
   commands.addCommand(CommandIDs.openCheck, {
     label: trans.__('Open Healthcheck'),

@@ -190,13 +190,30 @@ test('without any flip all known time is as the check is now', () => {
   assert.equal(month.days[9].down, 0);
 });
 
+test('snippets name the project where a name alone leads elsewhere, and the address where no name does', () => {
+  const code = (changes: Partial<ICheck>, project: number | null | undefined) =>
+    snippets(check(changes), project)
+      .slice(0, 3)
+      .map(({ code }) => code.trim());
+  assert.deepEqual(code({}, 7), [
+    '%%healthcheck nightly --project 7',
+    'naas ping --project 7 nightly -- ./my-program',
+    'from naas_client.checks import healthcheck\n\nwith healthcheck("nightly", project=7):\n    ...'
+  ]);
+  for (const name of ['', 'https://evil.example.org/x', '-x']) {
+    assert.equal(code({ name }, null)[0], '%%healthcheck https://hc.example.org/ping/7f9c', name);
+  }
+  assert.equal(code({}, undefined)[1], 'naas ping https://hc.example.org/ping/7f9c -- ./my-program');
+  assert.deepEqual(snippets(check({ ping_url: '' }), undefined), []);
+});
+
 test('snippets quote names, and leave out addresses that are not known', () => {
-  const all = snippets(check({ name: "it's late" }));
+  const all = snippets(check({ name: "it's late" }), null);
   assert.equal(all[0].code, "%%healthcheck 'it'\\''s late'\n");
   assert.ok(all.find(({ id }) => id === 'python')!.code.includes('healthcheck("it\'s late")'));
   assert.ok(all.find(({ id }) => id === 'crontab')!.code.startsWith('*/5 * * * * '));
   assert.deepEqual(
-    snippets(check({ ping_url: '' })).map(({ id }) => id),
-    ['notebook', 'command']
+    snippets(check({ ping_url: '' }), null).map(({ id }) => id),
+    ['notebook', 'command', 'python']
   );
 });

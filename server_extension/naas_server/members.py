@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -40,8 +41,15 @@ class MembersIdentityProvider(JupyterHubIdentityProvider):
         self._task: asyncio.Task[None] | None = None
 
     async def get_user(self, handler: Any) -> Any:
-        """The member behind a request; that of a websocket is asked about again while it is open."""
+        """The member behind a request; that of a websocket is asked about again while it is open.
+
+        The server's own token opens nothing here: every member can read it, and would keep it.
+        """
         user = await super().get_user(handler)
+        if user is not None and user.username == os.environ["JUPYTERHUB_USER"]:
+            self.log.warning("Somebody came with the token of the server itself, which is nobody's")
+            handler._jupyterhub_user = None
+            raise HTTPError(403, "Sign in as yourself.")
         if user is not None and isinstance(handler, WebSocketHandler):
             self._sockets.add(handler)
         return user

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from catalogue_files import ALICE, METADATA, PARAMETERS, TEMPLATE, dashboard, write
 from naas_catalogue import Root, build, load
+from naas_catalogue.documents import Unreadable
+from naas_catalogue.icons import read_icon
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -173,6 +175,10 @@ def test_a_rule_that_cannot_be_read_hides_the_service(tmp_path: Path, rule: str)
         '<svg xmlns="http://www.w3.org/2000/svg"><use href="https://evil.example.org/x.svg#a"/></svg>',
         '<!DOCTYPE svg [<!ENTITY a "aaaa">]><svg xmlns="http://www.w3.org/2000/svg"/>',
         '<svg xmlns="http://www.w3.org/2000/svg"><style>@import "https://evil.example.org"</style></svg>',
+        '<svg xmlns="http://www.w3.org/2000/svg"><rect style="fill:url(https://evil.example.org)"/></svg>',
+        '<svg xmlns="http://www.w3.org/2000/svg"><style>@im\\port "x.css"</style></svg>',
+        '<?xml version="1.0"?><?xml-stylesheet href="x.css"?><svg xmlns="http://www.w3.org/2000/svg"/>',
+        '<svg xmlns="http://www.w3.org/2000/svg"><g id="a"><use href="#a"/><use href="#a"/></g></svg>',
         "<html/>",
         "nothing",
     ],
@@ -187,3 +193,10 @@ def test_an_icon_only_draws(tmp_path: Path, icon: str) -> None:
     assert catalogue.icons == {}
     assert catalogue.entries({"users/naas"})[0].icon is False
     assert any(problem.file == "icon.svg" for problem in catalogue.problems)
+
+
+def test_an_icon_in_another_encoding_hides_nothing(tmp_path: Path) -> None:
+    icon = '<!DOCTYPE svg [<!ENTITY a "aaaa">]><svg xmlns="http://www.w3.org/2000/svg">&a;</svg>'
+    (tmp_path / "icon.svg").write_bytes(icon.encode("utf-16"))
+    with pytest.raises(Unreadable, match="UTF-8"):
+        read_icon(tmp_path, "icon.svg")

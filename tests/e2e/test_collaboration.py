@@ -150,6 +150,23 @@ def test_a_member_cannot_act_as_the_shared_server(shared: HubSession) -> None:
     assert shared.hub("DELETE", f"/users/{SHARED}").status_code in (403, 404)
 
 
+OWN_TOKEN = """
+import os, urllib.error, urllib.request
+url = os.environ["JUPYTERHUB_SERVICE_URL"].rstrip("/") + "/api/status"
+request = urllib.request.Request(url, headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}"})
+try:
+    print(urllib.request.urlopen(request, timeout=10).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+
+def test_the_servers_own_token_lets_nobody_in(shared: HubSession) -> None:
+    """Every member can read it, and a former one could have kept it."""
+    with shared.kernel() as kernel:
+        assert kernel.run(OWN_TOKEN) == "403\n"
+
+
 def test_no_members_token_is_in_the_server(site: Product, shared: HubSession) -> None:
     uid = (site.data / "homes" / SHARED).stat().st_uid
     with shared.kernel() as kernel:

@@ -124,6 +124,8 @@ class CheckFields(Document):
     @field_validator("name")
     @classmethod
     def _name(cls, value: str | None) -> str | None:
+        if value is not None and value.strip().lower().startswith(("http://", "https://")):
+            raise ValueError("a name that looks like an address would be pinged instead of the check; choose another")
         return value if value is None else _one_line(value)
 
     @field_validator("tags")

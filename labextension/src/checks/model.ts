@@ -27,6 +27,8 @@ const INTERVAL = 15;
 const SLOWEST = 60;
 /** Checks and pings of a page. */
 const PAGE = 100;
+/** Changes of three months; a check that flaps more is shown as it was until then. */
+const MOST_FLIPS = 10_000;
 
 /** Which checks are listed. */
 export interface ICheckFilter {
@@ -122,6 +124,25 @@ export class ChecksModel implements IDisposable {
   /** Projects in which the person may make checks. */
   get writable(): ICheckProject[] {
     return this.projects.data?.items.filter(({ writable }) => writable) ?? [];
+  }
+
+  /** The `project` of a check's snippets: where a name alone does not lead to it. */
+  nameSpace(check: ICheck): number | null | undefined {
+    if (!this.project(check.project)?.writable) {
+      return undefined;
+    }
+    // As `naas_client.checks` chooses: the one that the site made, then one's own, then the oldest.
+    const rank = ({ provisioned, group, id }: ICheckProject) => [
+      provisioned ? 0 : 1,
+      group === '' ? 0 : 1,
+      id
+    ];
+    const [first] = [...this.writable].sort((a, b) => {
+      const [left, right] = [rank(a), rank(b)];
+      const n = left.findIndex((part, at) => part !== right[at]);
+      return n < 0 ? 0 : left[n] - right[n];
+    });
+    return first.id === check.project ? null : check.project;
   }
 
   /** List other checks. */
@@ -327,6 +348,13 @@ export class ChecksModel implements IDisposable {
 
   private async happened(where: string): Promise<ICheckHistory> {
     const flips = await this.api.get<IAgedPage<ICheckFlip>>(`${where}/flips`);
+    while (flips.next !== null && flips.items.length < MOST_FLIPS) {
+      const more: IAgedPage<ICheckFlip> = await this.api.get(
+        `${where}/flips?${query({ cursor: flips.next })}`
+      );
+      flips.items.push(...more.items);
+      flips.next = more.next;
+    }
     try {
       const pings = await this.api.get<IAgedPage<ICheckPing>>(`${where}/pings?${query({ limit: PAGE })}`);
       return { pings: pings.items, next: pings.next, flips: flips.items };

@@ -13,7 +13,7 @@ export interface ISnippet {
 
 /** A name as `%%healthcheck` and a shell take it. */
 function quoted(name: string): string {
-  return /^[\w.-]+$/.test(name) ? name : `'${name.replace(/'/g, `'\\''`)}'`;
+  return /^\w[\w.-]*$/.test(name) ? name : `'${name.replace(/'/g, `'\\''`)}'`;
 }
 
 function cronOf({ kind, schedule, timeout }: ICheck): string {
@@ -27,45 +27,57 @@ function cronOf({ kind, schedule, timeout }: ICheck): string {
   return minutes < 1440 ? `0 */${Math.round(minutes / 60)} * * *` : '0 3 * * *';
 }
 
-/** Snippets of a check. Its address is a secret of whoever has it: who knows it can report. */
-export function snippets(check: ICheck): ISnippet[] {
-  const url = check.ping_url;
-  const name = quoted(check.name);
-  return [
-    { id: 'notebook', label: 'Notebook', cell: true, code: `%%healthcheck ${name}\n` },
+/** The cell of a check by its name. */
+export function cell(name: string, project: number | null = null): string {
+  return `%%healthcheck ${quoted(name)}${project === null ? '' : ` --project ${project}`}\n`;
+}
+
+/** Whether programs can know a check by its name: not when the name is none, an address, or looks like an option. */
+export function nameable({ name }: ICheck): boolean {
+  return name.trim() !== '' && !/^(https?:|-)/i.test(name.trim());
+}
+
+/**
+ * Snippets of a check. Its address is a secret of whoever has it: who knows it can report.
+ *
+ * Parameters: `project`, its number where it is not the one in which names are looked for first; undefined: checks there cannot be
+ * had by name, because the person may not make any.
+ */
+export function snippets(check: ICheck, project: number | null | undefined): ISnippet[] {
+  const { ping_url: url, name } = check;
+  const named = project !== undefined && nameable(check);
+  const who = named ? quoted(name) : url;
+  const shell = project == null || !named ? '' : `--project ${project} `;
+  const python = project == null || !named ? '' : `, project=${project}`;
+  const byName: ISnippet[] = [
     {
-      id: 'command',
-      label: 'naas',
-      cell: false,
-      code: `naas ping ${name} -- ./my-program`
+      id: 'notebook',
+      label: 'Notebook',
+      cell: true,
+      code: named ? cell(name, project) : `%%healthcheck ${url}\n`
     },
-    ...(url === ''
-      ? []
-      : ([
-          {
-            id: 'bash',
-            label: 'Bash',
-            cell: false,
-            code: `url=${url}\ncurl -fsS -m 10 --retry 5 -o /dev/null "$url/start"\n./my-program\ncurl -fsS -m 10 --retry 5 -o /dev/null "$url/$?"`
-          },
-          {
-            id: 'crontab',
-            label: 'crontab',
-            cell: false,
-            code: `${cronOf(check)} /path/to/my-program && curl -fsS -m 10 --retry 5 -o /dev/null ${url}`
-          },
-          {
-            id: 'python',
-            label: 'Python',
-            cell: true,
-            code: `from naas_client.checks import healthcheck\n\nwith healthcheck(${JSON.stringify(check.name)}):\n    ...`
-          },
-          {
-            id: 'powershell',
-            label: 'PowerShell',
-            cell: false,
-            code: `Invoke-RestMethod -TimeoutSec 10 ${url}`
-          }
-        ] as ISnippet[]))
+    { id: 'command', label: 'naas', cell: false, code: `naas ping ${shell}${who} -- ./my-program` },
+    {
+      id: 'python',
+      label: 'Python',
+      cell: true,
+      code: `from naas_client.checks import healthcheck\n\nwith healthcheck(${JSON.stringify(named ? name : url)}${python}):\n    ...`
+    }
   ];
+  const byAddress: ISnippet[] = [
+    {
+      id: 'bash',
+      label: 'Bash',
+      cell: false,
+      code: `url=${url}\ncurl -fsS -m 10 --retry 5 -o /dev/null "$url/start"\n./my-program\ncurl -fsS -m 10 --retry 5 -o /dev/null "$url/$?"`
+    },
+    {
+      id: 'crontab',
+      label: 'crontab',
+      cell: false,
+      code: `${cronOf(check)} /path/to/my-program && curl -fsS -m 10 --retry 5 -o /dev/null ${url}`
+    },
+    { id: 'powershell', label: 'PowerShell', cell: false, code: `Invoke-RestMethod -TimeoutSec 10 ${url}` }
+  ];
+  return [...(named || url !== '' ? byName : []), ...(url === '' ? [] : byAddress)];
 }

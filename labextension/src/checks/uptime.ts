@@ -6,8 +6,10 @@ import type { ICheckFlip } from '../documents';
 /** A day of a month. */
 export interface IDay {
   day: number;
-  /** Part of the day, of what has passed of it, that the check was down: 0 to 1; null: nothing is known of it, or it is to come. */
+  /** Part of the day, of what is known of it, that the check was down: 0 to 1; null: nothing is known of it, or it is to come. */
   down: number | null;
+  /** Seconds that it was down. */
+  seconds: number;
 }
 
 export interface IMonth {
@@ -49,7 +51,7 @@ export function uptime(
       const to = new Date(at.getFullYear(), at.getMonth(), day + 2).getTime();
       const all = overlap(spans, from, to);
       const seen = all.up + all.down;
-      return { day: day + 1, down: seen === 0 ? null : all.down / seen };
+      return { day: day + 1, down: seen === 0 ? null : all.down / seen, seconds: all.down / 1000 };
     });
     const all = overlap(spans, at.getTime(), end.getTime());
     const seen = all.up + all.down;

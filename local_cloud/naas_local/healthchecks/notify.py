@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import smtplib
 import socket
 import ssl
@@ -145,13 +146,18 @@ def _deliver(mail: MailSection, password: str, message: EmailMessage) -> None:
         smtp.send_message(message)
 
 
+_CARRY_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
+"""IPv6 addresses that are IPv4 ones for a gateway (RFC 6052, RFC 3056): any, also private ones."""
+
+
 def _is_public(url: str) -> bool:
     """False for an address that is written as a number and not a public one; names are looked at when they are resolved."""
     host = URL(url).host or ""
     try:
-        return ipaddress.ip_address(host).is_global
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return True
+        return not re.fullmatch(r"[0-9.]*", host)  # 127.1 is what inet_aton(3) takes for 127.0.0.1
+    return address.is_global and not any(address in net for net in _CARRY_IPV4 if net.version == address.version)
 
 
 class PublicResolver(AbstractResolver):

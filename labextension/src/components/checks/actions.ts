@@ -2,6 +2,7 @@ import { Clipboard, Notification } from '@jupyterlab/apputils';
 import React from 'react';
 
 import { asFailure } from '../../api';
+import { cell, snippets } from '../../checks/snippets';
 import type { ICheck } from '../../documents';
 import type { IEntry } from '../../menu';
 import { CommandIDs } from '../../tokens';
@@ -18,6 +19,11 @@ export async function act({ language }: IContext, work: Promise<unknown>): Promi
   } catch (error) {
     Notification.error(told(asFailure(error).message, language.trans), { autoClose: false });
   }
+}
+
+/** The cell that tells a check. */
+export function insertable({ model }: IContext, check: ICheck): string {
+  return snippets(check, model.checks.nameSpace(check)).find(({ cell }) => cell)?.code ?? cell('my-check');
 }
 
 /** Pause a check that runs, resume one that is paused. */
@@ -42,7 +48,7 @@ export function checkEntries(context: IContext, check: ICheck): (IEntry | null)[
     },
     {
       label: trans.__('Insert Code'),
-      execute: () => void commands.execute(CommandIDs.insertCheckCode, { name: check.name })
+      execute: () => void commands.execute(CommandIDs.insertCheckCode, { code: insertable(context, check) })
     },
     {
       label: trans.__('Copy Address'),

@@ -150,7 +150,9 @@ function Preview({ draft }: { draft: IDraft }): JSX.Element | null {
   const now = Date.now();
   return (
     <div className="jp-Naas-preview" aria-live="polite">
-      {preview.text === '' ? null : <p className="jp-Naas-fieldHint">{preview.text}</p>}
+      {preview.text === '' || !tag.startsWith('en') ? null : (
+        <p className="jp-Naas-fieldHint">{preview.text}</p>
+      )}
       <h4>{trans.__('Next runs')}</h4>
       <table>
         <tbody>

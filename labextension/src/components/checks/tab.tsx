@@ -13,7 +13,7 @@ import { useChanges, useNaas, useNow } from '../context';
 import { asFailure } from '../../api';
 import { Empty, States } from '../states';
 import { told } from '../../words';
-import { act, checkEntries, pauseEntry } from './actions';
+import { act, checkEntries, insertable, pauseEntry } from './actions';
 import { Badges } from './badges';
 import { Events, StateLine } from './events';
 import { complete, draftOf, fieldsOf, Schedule } from './schedule';
@@ -76,12 +76,15 @@ function ScheduleCard({ check }: { check: ICheck }): JSX.Element {
 }
 
 /** Ways to report. */
-function PingFrom({ check }: { check: ICheck }): JSX.Element {
-  const { language, commands } = useNaas();
+function PingFrom({ check }: { check: ICheck }): JSX.Element | null {
+  const { language, model, commands } = useNaas();
   const { trans } = language;
-  const all = snippets(check);
+  const all = snippets(check, model.checks.nameSpace(check));
   const [chosen, setChosen] = React.useState('notebook');
   const current = all.find(({ id }) => id === chosen) ?? all[0];
+  if (current === undefined) {
+    return null; // neither a name nor an address leads there
+  }
   return (
     <section className="jp-Naas-card" aria-label={trans.__('Ping from')}>
       <h3>{trans.__('Ping from')}</h3>
@@ -187,7 +190,9 @@ function Header({ check, now }: { check: ICheck; now: Date }): JSX.Element {
           <Tool
             icon={codeIcon}
             label={trans.__('Insert code')}
-            onClick={() => void commands.execute(CommandIDs.insertCheckCode, { name: check.name })}
+            onClick={() =>
+              void commands.execute(CommandIDs.insertCheckCode, { code: insertable(context, check) })
+            }
           />
           <IconButton
             icon={ellipsesIcon}

@@ -32,9 +32,9 @@ function Bars({ month }: { month: IMonth }): JSX.Element {
   const { trans, tag } = language;
   return (
     <span className="jp-Naas-days" aria-hidden="true">
-      {month.days.map(({ day, down }) => {
+      {month.days.map(({ day, down, seconds }) => {
         const at = date(new Date(month.at.getFullYear(), month.at.getMonth(), day), tag);
-        const part = down === null ? '' : duration(down * 86_400, language);
+        const part = duration(seconds, language);
         const said =
           down === null ? at : down === 0 ? trans.__('%1: up', at) : trans.__('%1: down for %2', at, part);
         return (
