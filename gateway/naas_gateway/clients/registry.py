@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from naas_client.errors import NotFound, Unavailable
-from naas_client.images import REPOSITORY, TAG
+from naas_client.images import DIGEST, REPOSITORY, TAG
 from naas_client.models import ImageTag, RegistryImage
 from naas_client.registries import RegistrySection
 
@@ -91,8 +91,12 @@ class Registry:
         config = as_object(manifest.get("config"))
         if not config:
             return row
-        row.size = sum(number(as_object(layer).get("size")) for layer in manifest.get("layers") or [])
-        answer = await self._v2(f"{repository}/blobs/{config.get('digest')}", login, scope)
+        layers = manifest.get("layers")
+        row.size = sum(number(as_object(layer).get("size")) for layer in layers) if isinstance(layers, list) else 0
+        digest = str(config.get("digest"))
+        if not DIGEST.fullmatch(digest):  # it becomes a part of an address
+            return row
+        answer = await self._v2(f"{repository}/blobs/{digest}", login, scope)
         row.pushed_at = moment(as_object(answer.json()).get("created")) if answer.status == 200 else None
         return row
 
