@@ -112,7 +112,7 @@ def test_search_category_and_pages(alice: Client) -> None:
     assert [e.title.casefold() for e in first.items + second.items] == sorted(
         e.title.casefold() for e in first.items + second.items
     )
-    with pytest.raises(InvalidInput, match="cursor"):
+    with pytest.raises(InvalidInput, match="begin with the first page"):
         alice.catalogue(cursor="x")
 
 
