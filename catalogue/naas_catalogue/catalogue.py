@@ -158,6 +158,11 @@ def _collect(root: Root, found: dict[str, dict[str, Place]], listed: list[tuple[
     for path in paths:
         if not path.endswith(_YAML):
             continue
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            report.of(root.name).error(f"The name of {ascii(path)[:200]} is not UTF-8. Rename the file.")
+            continue
         part, name = _part(path, folders)
         if part == "services":
             listed.append((root, path))

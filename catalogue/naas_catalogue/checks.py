@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import jsonschema
 from jsonschema import validators
+from naas_client.catalogue import LARGEST_INPUTS
 from naas_client.models import CheckedInputs, FilledInput, InputProblem
 
 from naas_catalogue import forms, ports, units
@@ -22,8 +23,6 @@ from naas_catalogue.inputs import FILLED, Input
 from naas_catalogue.patterns import compiled
 from naas_catalogue.templates import Template
 
-MAX_BYTES = 512 * 1024
-"""All inputs of one deployment together, as JSON."""
 PASSWORD_LENGTH = 24
 MAX_PROBLEMS = 100
 
@@ -55,7 +54,7 @@ def _too_much(given: Mapping[str, Any]) -> str:
         size = len(json.dumps(given, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
         return "The inputs are not JSON: use texts, numbers, true, false, lists and mappings."
-    return f"The inputs are larger than {MAX_BYTES // 1024} KiB together." if size > MAX_BYTES else ""
+    return f"The inputs are larger than {LARGEST_INPUTS // 1024} KiB together." if size > LARGEST_INPUTS else ""
 
 
 def _unknown(plan: Plan, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +22,7 @@ _BOUNDS = {
     "less_than": "exclusiveMaximum",
 }
 _NUMBERS = frozenset({"integer", "float"})
+_WRITTEN = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
 
 
 class Constraints(BaseModel):
@@ -97,11 +100,10 @@ def _take_range(found: dict[str, Any], value: Any, kind: str) -> None:
 def _bound(value: Any, kind: str) -> Any:
     if kind in units.UNITS:
         return units.parsed(kind, value)[1]
-    if isinstance(value, str) and kind in _NUMBERS:
-        value = float(value) if kind == "float" else int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("give a number")
-    return float(value) if isinstance(value, Decimal) else value
+    if isinstance(value, str):
+        return typed(value, kind) if kind in _NUMBERS else _wrong("a number")
+    number = _number(value)
+    return value if isinstance(value, int) else number
 
 
 def typed(value: Any, kind: str) -> Any:
@@ -111,7 +113,7 @@ def typed(value: Any, kind: str) -> Any:
     if kind == "integer":
         return _integer(value)
     if kind == "float":
-        return float(value) if not isinstance(value, bool) else _wrong("a number")
+        return _number(value)
     if kind == "boolean":
         return _boolean(value)
     if kind in ("list", "map") or isinstance(value, dict | list):
@@ -130,6 +132,15 @@ def _integer(value: Any) -> int:
     ):
         return int(value)
     return int(value) if isinstance(value, float) and value.is_integer() else _wrong("a whole number")
+
+
+def _number(value: Any) -> float:
+    plain = _WRITTEN.fullmatch(value) if isinstance(value, str) else isinstance(value, int | float)
+    try:
+        number = float(value) if plain and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    return number if math.isfinite(number) else _wrong("a number")
 
 
 def _boolean(value: Any) -> bool:

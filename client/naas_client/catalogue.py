@@ -11,6 +11,11 @@ from naas_client.addresses import safe_address
 from naas_client.errors import InvalidInput
 from naas_client.section import Section
 
+LARGEST_INPUTS = 512 * 1024
+"""Bytes of all inputs of one deployment together, as JSON."""
+LARGEST_CHECK = LARGEST_INPUTS + 64 * 1024
+"""Bytes of a request with inputs: theirs, and what is sent beside them."""
+
 
 def _https(url: str) -> str:
     try:

@@ -8,11 +8,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import httpx
+from naas_client.catalogue import LARGEST_CHECK
 from naas_client.errors import NotSignedIn, Unavailable, error_from_answer
 from naas_client.logs import REQUEST_ID_HEADER
 
 LONGEST_ANSWER = 4 * 2**20
 """Bytes; the largest list the panel asks for, checks with long descriptions, is smaller."""
+
+LONGEST_BODY = 64 * 1024
+"""Bytes of a request; a form of ours is some hundred bytes."""
 
 TIMEOUT = httpx.Timeout(20, connect=5)
 """Seconds; the gateway's own outside calls end before."""
@@ -25,12 +29,13 @@ STREAM_SILENCE = 60.0
 class Route:
     """One of the gateway's addresses that the browser may use through us, and how.
 
-    Parameters: ``path``, a regular expression; what it matches is the path at the gateway.
+    Parameters: ``path``, a regular expression; what it matches is the path at the gateway; ``longest``, bytes of a request.
     """
 
     path: str
     methods: frozenset[str]
     parameters: frozenset[str] = field(default_factory=frozenset)
+    longest: int = LONGEST_BODY
 
 
 _LIST = frozenset({"limit", "cursor"})
@@ -49,7 +54,7 @@ ROUTES = {
         Route("catalogue", frozenset({"GET"}), frozenset({"group", "search", "category", "limit", "cursor"})),
         Route("catalogue/[a-z0-9][a-z0-9-]{0,63}", frozenset({"GET"}), frozenset({"group"})),
         Route("catalogue/[a-z0-9][a-z0-9-]{0,63}/form", frozenset({"GET"}), frozenset({"template", "group"})),
-        Route("catalogue/[a-z0-9][a-z0-9-]{0,63}/validate", frozenset({"POST"})),
+        Route("catalogue/[a-z0-9][a-z0-9-]{0,63}/validate", frozenset({"POST"}), longest=LARGEST_CHECK),
         Route("registry-logins", frozenset({"GET"})),
         Route("registry-logins/[a-z0-9.:-]{1,260}", frozenset({"PUT", "DELETE"})),
         Route("images", frozenset({"GET"}), frozenset({"search", "registry", "project", "limit", "cursor"})),

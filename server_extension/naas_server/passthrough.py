@@ -9,8 +9,6 @@ from tornado.web import authenticated
 from naas_server.base import MethodNotAllowed, NaasHandler, read_document
 from naas_server.gateway import Gateway, Route
 
-LONGEST_BODY = 64 * 1024
-"""Bytes of a request; a form of ours is some hundred bytes."""
 LONGEST_PARAMETER = 300
 
 
@@ -72,7 +70,7 @@ class PassThroughHandler(NaasHandler):
 
     def _body(self) -> bytes:
         body: bytes = self.request.body
-        read_document(body, LONGEST_BODY)
+        read_document(body, self.route.longest)
         return body or b"{}"
 
 

@@ -190,6 +190,21 @@ def test_what_is_wrong_is_said_at_its_field(engine: Template, given: dict[str, A
     assert words in said(answer)[place]
 
 
+def test_a_number_is_finite_and_plain(tmp_path: Path) -> None:
+    inputs = "{type: float, default: 1.5, constraints: [in_range: [0.5, 30], less_than: 1.0e999]}"
+    inputs += "\n    load: {type: float, default: [], required: no}"
+    source = write(tmp_path, {"e.yaml": TEMPLATE.replace("{type: integer, default: 0}", inputs)})
+    catalogue = load([Root("x", source)])
+    told = " ".join(problem.message for problem in catalogue.problems)
+    assert "Constraint less_than: not a number" in told
+    assert "Input load: the default is not a number" in told
+    template = catalogue.template("e")
+    for value in ("nan", "inf", "-Infinity", "1e999", "1_0", "٣", "0x1p3", ""):
+        answer = validate(template, {"admin_password": "x", "gpus": value}, ALICE)
+        assert said(answer)["gpus"] == "Write a number.", value
+    assert validate(template, {"admin_password": "x", "gpus": " 2.5e1 "}, ALICE).inputs["gpus"] == 25
+
+
 @pytest.mark.parametrize(
     ("rule", "kept"),
     [

@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from naas_catalogue import own_root
 from naas_catalogue.sources import Keeper, fetcher
 from naas_catalogue.sources.archive import unpack
+from naas_catalogue.sources.base import put
 from naas_client.catalogue import ArchiveSource, CatalogueSection, FolderSource, GitSource
 from naas_client.errors import InvalidInput, Unavailable
 from pydantic import ValidationError
@@ -92,6 +93,8 @@ class Handler(BaseHTTPRequestHandler):
             self.git(b"")
         elif path == "/redirect":
             self.answer(302, b"", {"Location": f"{self.server.url}/catalogue.tar.gz"})
+        elif path.startswith("/rude/"):
+            self.answer(403, b"\xff\xfe", {"Content-Type": "text/plain; charset=utf-8"})
         elif path in self.server.files:
             content = self.server.files[path]
             self.answer(200, content, {"ETag": f'"{hash(content)}"'})
@@ -275,13 +278,13 @@ def tar(members: dict[str, bytes | tarfile.TarInfo]) -> bytes:
     return target.getvalue()
 
 
-def zipped(members: dict[str, bytes], mode: int = 0o100644) -> bytes:
+def zipped(members: dict[str, bytes], mode: int = 0o100644, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             entry = zipfile.ZipInfo(name)
             entry.external_attr = mode << 16
-            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+            archive.writestr(entry, content, method)
     return target.getvalue()
 
 
@@ -345,6 +348,11 @@ def link(kind: bytes, name: str, target: str = "/etc/passwd") -> tarfile.TarInfo
         (tar(dict(FILES))[:-40], "can be unpacked"),
         (b"", "can be unpacked"),
         (b"PK\x03\x04nonsense", "can be unpacked"),
+        (
+            zipped({"a": b"x" * 99}, method=zipfile.ZIP_LZMA).replace(b"\x05\x00\x5d", b"\x05\x00\xff"),
+            "can be unpacked",
+        ),
+        (zipped({"é": b"x"}).replace("é".encode(), b"\xff\xff"), "can be unpacked"),
     ],
 )
 def test_what_an_archive_may_not_hold(tmp_path: Path, content: bytes, words: str) -> None:
@@ -373,3 +381,37 @@ def test_a_cache_that_cannot_be_written_costs_only_what_is_fetched(web: Web, tmp
     found = Keeper(sources, tmp_path / "cache", own_root()).look().catalogue
     assert "docker/run_docker" in found.templates
     assert "catalogue.cache" in found.problems[0].message
+
+
+def test_a_source_that_breaks_costs_only_itself(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rude = GitSource(kind="git", name="rude", url=f"{web.url}/rude/x.git")
+    good = FolderSource(kind="folder", name="good", path=dashboard(tmp_path / "catalogue"))
+    found = Keeper([rude, good], tmp_path / "cache").look().catalogue
+    assert "docker/engine" in found.templates
+    assert [problem.source for problem in found.problems] == ["rude", "good"]
+    assert "403" in found.problems[0].message
+
+    monkeypatch.setenv("https_proxy", "nonsense://127.0.0.1")  # nothing of ours foresees this
+    lost = ArchiveSource(kind="archive", name="lost", url=f"{web.url}/catalogue.tar.gz")
+    found = Keeper([lost, good], tmp_path / "cache").look().catalogue
+    assert "docker/engine" in found.templates
+    assert "ValueError" in found.problems[0].message
+
+
+def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    folder = dashboard(tmp_path / "catalogue")
+    (folder / os.fsdecode(b"tosca-templates/\xff.yaml")).write_text(TEMPLATE)
+    found = Keeper([FolderSource(kind="folder", name="here", path=folder)], tmp_path / "cache").look().catalogue
+    assert list(found.templates) == ["docker/engine"]
+    assert any("not UTF-8" in problem.message for problem in found.problems)
+    assert all(problem.model_dump_json() for problem in found.problems)
+
+
+def test_what_cannot_be_put_leaves_what_was_there(tmp_path: Path) -> None:
+    write(tmp_path, {"kept/a": "old"})
+    with pytest.raises(FileNotFoundError):
+        put(tmp_path / "missing", tmp_path / "kept", tmp_path / "aside")
+    assert (tmp_path / "kept/a").read_text() == "old"
+    write(tmp_path, {"new/a": "new"})
+    put(tmp_path / "new", tmp_path / "kept", tmp_path / "aside")
+    assert ((tmp_path / "kept/a").read_text(), (tmp_path / "aside/a").read_text()) == ("new", "old")

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from catalogue_files import KEY, METADATA, TEMPLATE, dashboard, write
 from gateway_app import Gateway, HubStandIn, gateway_app
+from naas_client.catalogue import LARGEST_CHECK, LARGEST_INPUTS
 from naas_client.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from naas_client.gateway import API_PATH
 from naas_client.gateway import SyncGatewayClient as Client
@@ -112,7 +113,7 @@ def test_search_category_and_pages(alice: Client) -> None:
     assert [e.title.casefold() for e in first.items + second.items] == sorted(
         e.title.casefold() for e in first.items + second.items
     )
-    with pytest.raises(InvalidInput, match="cursor"):
+    with pytest.raises(InvalidInput, match="begin with the first page"):
         alice.catalogue(cursor="x")
 
 
@@ -153,8 +154,20 @@ def test_an_icon_does_nothing(site: Gateway, hub: HubStandIn) -> None:
         assert client.get("/catalogue/docker-engine/icon").json()["error"]["code"] == "no-icon"
         assert client.get("/catalogue/..%2fme/icon").status_code in (400, 404, 422)
         assert client.get("/catalogue/Run%20Docker").status_code == 400
-        large = client.post("/catalogue/run-docker/validate", json={"inputs": {"x": "y" * 1_000_000}})
-        assert large.status_code == 413
+
+
+def test_inputs_may_be_large(site: Gateway, hub: HubStandIn) -> None:
+    headers = {"Authorization": f"Bearer {hub.user_token('alice')}"}
+    with httpx.Client(base_url=site.url + API_PATH, headers=headers, trust_env=False) as client:
+
+        def sent(length: int) -> httpx.Response:
+            return client.post("/catalogue/run-docker/validate", json={"inputs": {"x": "y" * length}})
+
+        [problem] = [item for item in sent(LARGEST_INPUTS - 100).json()["problems"] if item["field"] == "x"]
+        assert "no such input" in problem["message"]
+        assert "larger than 512 KiB" in sent(LARGEST_INPUTS).json()["problems"][0]["message"]
+        assert sent(LARGEST_CHECK).status_code == 413
+        assert client.post("/tokens", json={"audience": "y" * 70_000}).status_code == 413
 
 
 def test_problems_are_for_administrators(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
 import pytest
 from lab_server import Desk, Stack, jupyter
+from naas_client.catalogue import LARGEST_CHECK, LARGEST_INPUTS
 from naas_client.errors import ErrorAnswer
 from naas_local.ports import LOOPBACK, free_port
 from naas_server.gateway import LONGEST_ANSWER
@@ -44,6 +46,16 @@ def test_a_write_takes_its_body_along(stack: Stack, api: httpx.Client) -> None:
     answer = api.post("tokens", json={"audience": "object"})
     assert answer.json()["audience"] == "object"
     assert stack.gateway.asked[0].body == b'{"audience":"object"}'
+
+
+def test_inputs_of_a_service_may_be_large(stack: Stack, api: httpx.Client) -> None:
+    stack.gateway.says("catalogue/run-docker/validate", {"problems": []})
+    body = {"inputs": {"compose": "x" * (LARGEST_INPUTS - 100)}}
+    assert api.post("catalogue/run-docker/validate", json=body).status_code == 200
+    assert json.loads(stack.gateway.asked[0].body) == body
+    body = {"inputs": {"compose": "x" * LARGEST_CHECK}}
+    assert error(api.post("catalogue/run-docker/validate", json=body)) == (413, "too-large")
+    assert len(stack.gateway.asked) == 1
 
 
 def test_only_known_parameters_are_passed(stack: Stack, api: httpx.Client) -> None:

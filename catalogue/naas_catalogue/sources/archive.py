@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import shutil
 import tarfile
 import tempfile
@@ -19,10 +20,21 @@ from naas_client.errors import InvalidInput, Unavailable
 
 from naas_catalogue.catalogue import Root
 from naas_catalogue.files import MAX_FILES
-from naas_catalogue.sources.base import DEADLINE
+from naas_catalogue.sources.base import DEADLINE, put
 
 MAX_ARCHIVE = 32 * 1024 * 1024
 MAX_UNPACKED = 128 * 1024 * 1024
+
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,  # names that are no text
+)
 
 
 class Archive:
@@ -59,9 +71,7 @@ class Archive:
         try:
             unpack(content, fresh / "new", self._source.name)
             target = self._cache / self._source.name
-            if target.exists():
-                target.rename(fresh / "old")
-            _top(fresh / "new").rename(target)
+            put(_top(fresh / "new"), target, fresh / "old")
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         return Root(self._source.name, target / self._source.folder)
@@ -111,7 +121,7 @@ def unpack(content: bytes, target: Path, name: str) -> None:
                             f"Catalogue source {name}: more than {MAX_UNPACKED // 1024**2} MiB when unpacked."
                         )
                     file.write(part)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError):
+    except _BROKEN:
         raise InvalidInput(f"Catalogue source {name}: not a .tar.gz or .zip that can be unpacked.") from None
     except _LinkFound as link:
         raise InvalidInput(f"Catalogue source {name}: {link.args[0][:200]} is a link or a device.") from None

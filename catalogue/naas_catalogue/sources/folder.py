@@ -26,7 +26,9 @@ class Folder:
                 raise NotADirectoryError(folder)
             for path in files.walk(folder):
                 stat = (folder / path).lstat()
-                mark.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}\n".encode())
+                mark.update(
+                    f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}\n".encode(errors="surrogateescape")
+                )
         except (OSError, Unreadable):
             raise Unavailable(f"Catalogue source {self._source.name}: {folder} cannot be read.") from None
         return mark.hexdigest()

@@ -12,7 +12,7 @@ from naas_client.catalogue import GitSource
 from naas_client.errors import Unavailable
 
 from naas_catalogue.catalogue import Root
-from naas_catalogue.sources.base import DEADLINE
+from naas_catalogue.sources.base import DEADLINE, put
 
 MAX_FILE = 64 * 1024 * 1024
 """Bytes of the largest file that git may write, its pack included."""
@@ -57,10 +57,7 @@ class Git:
             self._git(["clone", *options, *branch, "--", self._source.url, str(fresh / "new")])
             shutil.rmtree(fresh / "new" / ".git")
             target = self._cache / self._source.name
-            shutil.rmtree(fresh / "old", ignore_errors=True)
-            if target.exists():
-                target.rename(fresh / "old")
-            (fresh / "new").rename(target)
+            put(fresh / "new", target, fresh / "old")
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         return Root(self._source.name, target / self._source.folder)
@@ -79,7 +76,14 @@ class Git:
         argv = ["prlimit", f"--fsize={MAX_FILE}", "git", *settings, *arguments]
         try:
             done = subprocess.run(
-                argv, cwd=self._cache, env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
+                argv,
+                cwd=self._cache,
+                env=environment,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",  # it repeats what the server says
+                timeout=DEADLINE,
+                check=False,
             )
         except FileNotFoundError:
             raise Unavailable("git is not installed. Run `apt install git util-linux`.", code="no-git") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from naas_catalogue.sources.archive import Archive
 from naas_catalogue.sources.base import Fetcher
 from naas_catalogue.sources.folder import Folder
 from naas_catalogue.sources.git import Git
+
+log = logging.getLogger(__name__)
 
 
 def fetcher(source: FolderSource | GitSource | ArchiveSource, cache: Path) -> Fetcher:
@@ -71,6 +74,9 @@ class Keeper:
             self._failed[name] = (
                 f"It cannot be kept: {error.strerror}. Give `catalogue.cache` a folder that can be written."
             )
+        except Exception as error:  # one source's trouble must not hide the others
+            log.exception("catalogue source %s", name)
+            self._failed[name] = f"It cannot be read: {type(error).__name__}. The gateway's log says where."
 
     def _load(self) -> Loaded:
         roots = [self._roots[name] for name in self._sources if name in self._roots]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Mapping
 
+from naas_client.catalogue import LARGEST_CHECK
 from naas_client.errors import InvalidInput, NaasError
 from naas_client.gateway import API_PATH
 from naas_client.logs import REQUEST_ID_HEADER, new_request_id
@@ -19,7 +21,9 @@ from naas_gateway.services import audit
 log = logging.getLogger("naas_gateway.requests")
 
 LARGEST_BODY = 64 * 1024
-"""Bytes; the largest body we expect is a sign-in with two tokens and many groups."""
+"""Bytes; the largest body we expect, but for inputs of services, is a sign-in with two tokens and many groups."""
+
+_INPUTS = re.compile(rf"{API_PATH}/catalogue/[^/]+/validate")
 
 BODY_LIMIT = 15.0
 """Seconds a caller has to send the body."""
@@ -65,14 +69,15 @@ class RequestFrame:
 
     async def _serve(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         try:
-            body = await read_body(headers, receive)
+            largest = LARGEST_CHECK if _INPUTS.fullmatch(scope["path"]) else LARGEST_BODY
+            body = await read_body(headers, receive, largest)
         except NaasError as error:
             await error_response(error)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, largest: int = LARGEST_BODY) -> bytes:
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, largest: int) -> bytes:
     """The whole body, bounded in size (bytes) and time. Raises TooLarge or InvalidInput."""
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
         return b""

@@ -6,7 +6,6 @@ import contextvars
 import datetime as dt
 from typing import Any
 
-from naas_client.errors import InvalidInput
 from naas_client.logs import request_id
 from naas_client.models import AuditRow, Page
 from sqlalchemy import Select, func, select
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from naas_gateway.clock import utcnow
 from naas_gateway.db.engine import Database
 from naas_gateway.db.tables import AuditRowRow
+from naas_gateway.services.paging import position
 
 GATEWAY = "naas-gateway"
 """Actor of what the gateway does by itself."""
@@ -37,15 +37,6 @@ def add(session: AsyncSession, actor: str, action: str, object_: str, result: st
             detail=detail,
         )
     )
-
-
-def position(cursor: str | None) -> int | None:
-    """The row id in a cursor. Raises InvalidInput for one that we did not make."""
-    if cursor is None:
-        return None
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise InvalidInput("cursor: not one of ours. Leave it out to start from the newest.")
-    return int(cursor)
 
 
 class Audit:

@@ -8,7 +8,7 @@ import logging
 from naas_catalogue import Context, Template, build, own_root, validate
 from naas_catalogue.catalogue import Catalogue
 from naas_catalogue.sources import Keeper
-from naas_client.errors import Forbidden, InvalidInput, NotFound, Unavailable
+from naas_client.errors import Forbidden, NotFound, Unavailable
 from naas_client.models import (
     CatalogueEntry,
     CatalogueForm,
@@ -21,6 +21,7 @@ from naas_client.models import (
 from naas_client.settings import SharedSettings
 
 from naas_gateway.services.access import Access
+from naas_gateway.services.paging import part_of
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +58,8 @@ class CatalogueService:
             for entry in self._seen(claims).entries(self._groups(claims, group))
             if (not wanted or entry.category.casefold() == wanted) and _matches(entry, words)
         ]
-        start = _position(cursor)
-        end = start + limit
-        return Page(items=found[start:end], total=len(found), next=str(end) if end < len(found) else None)
+        items, following = part_of(found, limit, cursor)
+        return Page(items=items, total=len(found), next=following)
 
     def entry(self, claims: Claims, name: str, group: str) -> CatalogueEntry:
         """One service. Raises NotFound also for one that is hidden from the person."""
@@ -93,9 +93,8 @@ class CatalogueService:
         """What could not be used, by source and file."""
         found = [problem for problem in self._loaded().problems if source in ("", problem.source)]
         found.sort(key=lambda problem: (problem.source, problem.file, problem.line or 0))
-        start = _position(cursor)
-        end = start + limit
-        return Page(items=found[start:end], total=len(found), next=str(end) if end < len(found) else None)
+        items, following = part_of(found, limit, cursor)
+        return Page(items=items, total=len(found), next=following)
 
     def _loaded(self) -> Catalogue:
         if self._catalogue is None:
@@ -144,11 +143,3 @@ def _matches(entry: CatalogueEntry, words: list[str]) -> bool:
     variants = [text for variant in entry.variants for text in (variant.name, variant.title)]
     text = " ".join([entry.name, entry.title, entry.description, entry.category, *entry.tags, *variants]).casefold()
     return all(word in text for word in words)
-
-
-def _position(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 6:
-        raise InvalidInput("cursor: not one of ours. Leave it out to start from the first.")
-    return int(cursor)

@@ -11,8 +11,8 @@ from naas_gateway.clock import seconds, utcnow
 from naas_gateway.db.engine import Database
 from naas_gateway.db.tables import StopReasonRow
 from naas_gateway.services import audit
-from naas_gateway.services.audit import position
 from naas_gateway.services.events import Events
+from naas_gateway.services.paging import position
 
 SAME = 600.0
 """Seconds within which the same unseen reason for the same server is not kept twice."""

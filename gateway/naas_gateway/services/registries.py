@@ -31,7 +31,7 @@ from naas_gateway.db.keys import Keyring, Unreadable
 from naas_gateway.db.tables import IdentityRow, RegistryLoginRow
 from naas_gateway.services import audit
 from naas_gateway.services.access import Access
-from naas_gateway.services.audit import position
+from naas_gateway.services.paging import part_of, position
 
 LIMIT = 8.0
 """Seconds for all that is asked of one registry for one answer."""
@@ -154,15 +154,15 @@ class Registries:
         """Repositories that contain the text, by name. A registry that does not answer hides no other."""
         self._require_open(claims)
         wanted = [self._registry(host)] if host else list(self._registries.values())
-        begin = position(cursor) or 0
+        position(cursor)  # refused before a registry is asked
         found = await asyncio.gather(*(self._tried(row, claims, registry, project) for registry in wanted))
         text = search.casefold()
         images = [one for part, _ in found for one in part if text in f"{one.image} {one.description}".casefold()]
-        end = begin + limit
+        items, following = part_of(images, limit, cursor)
         return ImagePage(
-            items=images[begin:end],
+            items=items,
             total=len(images),
-            next=str(end) if end < len(images) else None,
+            next=following,
             troubles=[trouble for _, trouble in found if trouble],
         )
 

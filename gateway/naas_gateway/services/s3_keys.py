@@ -21,9 +21,9 @@ from naas_gateway.db.engine import Database
 from naas_gateway.db.tables import IdentityRow, S3KeyRow
 from naas_gateway.services import audit, duties
 from naas_gateway.services.access import Access
-from naas_gateway.services.audit import position
 from naas_gateway.services.credentials import Credentials
 from naas_gateway.services.grants import SIGNED_OUT, Grants
+from naas_gateway.services.paging import position
 from naas_gateway.services.people import People
 from naas_gateway.services.provisioners import Provisioner
 from naas_gateway.services.provisioners.contract import KeyWish, no_keys

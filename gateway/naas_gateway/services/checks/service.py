@@ -22,13 +22,13 @@ from naas_client.models import (
 from naas_client.schedules import preview
 
 from naas_gateway.clock import seconds, utcnow
-from naas_gateway.services.audit import position
 from naas_gateway.services.checks.changes import Changes
 from naas_gateway.services.checks.kept import Kept, problem_of
 from naas_gateway.services.checks.looks import Looks
 from naas_gateway.services.checks.opened import Opened, Someone
 from naas_gateway.services.checks.projects import Projects
-from naas_gateway.services.checks.showing import Wanted, page_of, part_of
+from naas_gateway.services.checks.showing import Wanted, page_of
+from naas_gateway.services.paging import part_of, position
 
 DAY = 86400.0
 USUAL_DAYS, MOST_DAYS = 92, 366

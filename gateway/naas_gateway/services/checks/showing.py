@@ -6,20 +6,18 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from naas_client.errors import InvalidInput
 from naas_client.models import Check, CheckPage, CheckProblem
 from naas_client.models.checks import CHECK_STATES
 
-from naas_gateway.services.audit import position
+from naas_gateway.services.paging import part_of
 
 STARTED = "started"
 ORDER = {"down": 0, "grace": 1, STARTED: 3, "up": 4, "paused": 5, "new": 6}
 STRANGE = 2
 """Place of a state that we do not know: nearer to trouble than to good."""
 
-Item = TypeVar("Item")
 Placed = tuple[int, Check]
 """A check and the project that it is shown in."""
 
@@ -67,13 +65,6 @@ def page_of(
         states=_count(check for _, check in matching),
         tags=sorted({tag for _, check in every for tag in check.tags}),
     )
-
-
-def part_of(items: Sequence[Item], limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
-    """A page of a list, and the cursor of the next one. Raises InvalidInput."""
-    start = position(cursor) or 0
-    following = start + limit
-    return list(items[start:following]), str(following) if following < len(items) else None
 
 
 def _order(placed: Placed) -> tuple[int, str, int, str]:
