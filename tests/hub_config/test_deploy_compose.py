@@ -227,6 +227,17 @@ def test_an_ended_service_may_have_another_name(write: Write, tmp_path: Path) ->
     assert "changed: .env" in write(deploy__name="other").write()
 
 
+@pytest.mark.parametrize("damaged", [b"", b'{"deploy.name": "na', b"[]", b"\xff\xfe"])
+def test_a_damaged_mark_is_said_with_the_remedy(write: Write, tmp_path: Path, damaged: bytes) -> None:
+    write().write()
+    mark = tmp_path / "out" / ".naas-deploy.json"
+    mark.write_bytes(damaged)
+    with pytest.raises(NaasError, match=r"naas-deploy\.json is damaged, .* End the service .* and delete that file"):
+        write()
+    mark.unlink()
+    assert write().write() == []
+
+
 class Certificates:
     """Makes certificates in a folder."""
 
