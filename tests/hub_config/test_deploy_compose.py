@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -25,12 +25,16 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 from naas_client.errors import NaasError
 from naas_client.files import secret_file, write_private
-from naas_hub.deploy.compose import GENERATED, UIDS, Compose
-from naas_hub.settings import load_site, read_secrets
+from naas_hub.deploy.certificate import CERTIFICATE, KEY
+from naas_hub.deploy.checks import CHOSEN_HERE
+from naas_hub.deploy.compose import GENERATED, OPERATORS, UIDS, Compose
+from naas_hub.settings import SiteSettings, load_site, read_secrets
+from pydantic import BaseModel
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files get owners")
 REPOSITORY = Path(__file__).parents[2]
 HOST = "notebooks.example.org"
+SIGN_IN = {"public_url": "https://checks.example.org", "upstream": "unix:/run/healthchecks/web.sock"}
 Write = Callable[..., Compose]
 
 
@@ -87,6 +91,39 @@ def test_each_file_belongs_to_the_part_that_reads_it(write: Write, tmp_path: Pat
         found = (out / "secrets" / name).stat()
         assert (found.st_mode & 0o777, found.st_uid) == (0o600, UIDS.get(part, 0)), name
     assert (out / "config" / "naas.yaml").stat().st_uid == UIDS["gateway"]
+
+
+def secret_keys(section: type[BaseModel], path: str = "") -> set[str]:
+    """Dotted keys of all settings that name a file with a secret."""
+    found = set()
+    for name, field in section.model_fields.items():
+        nested = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
+        for model in (kind for kind in nested if issubclass(kind, BaseModel)):
+            found |= secret_keys(model, f"{path}{name}.")
+        if name.endswith("_file"):
+            found.add(f"{path}{name}")
+    return found
+
+
+def test_each_secret_that_can_be_named_is_copied_made_or_refused() -> None:
+    copied = {f"{section}.{key}" for section, key in OPERATORS}
+    made = {f"{section}.{key}" for section, keys in CHOSEN_HERE.items() for key in keys}
+    certificate, refused = {CERTIFICATE, KEY}, {"healthchecks.sign_in.token_file", "mail.password_file"}
+    found = secret_keys(SiteSettings)
+    assert found == copied | certificate | refused | {key for key in made if key.endswith("_file")}
+
+
+def test_the_gateway_reads_a_copy_of_the_admin_key_of_healthchecks(write: Write, tmp_path: Path) -> None:
+    key = secret_file(tmp_path / "admin-key")
+    written = write(
+        healthchecks__url="https://checks.example.org", healthchecks__admin_key_file=str(tmp_path / "admin-key")
+    )
+    written.write()
+    copy = tmp_path / "out" / "secrets" / "healthchecks-admin-key"
+    assert (copy.read_text().strip(), copy.stat().st_uid) == (key, UIDS["gateway"])
+    readers = [name for name, part in services(written).items() if copy.name in part.get("secrets", [])]
+    assert readers == ["gateway"]
+    assert written.effective()["healthchecks"]["admin_key_file"] == f"/run/secrets/{copy.name}"
 
 
 def test_no_secret_is_where_the_engine_shows_it(write: Write, tmp_path: Path) -> None:
@@ -162,6 +199,15 @@ def test_a_dollar_stays_a_dollar(write: Write) -> None:
         ({"gateway__public_hub_url": "https://localhost"}, "localhost is no public name"),
         ({"gateway__public_hub_url": "https://10.0.0.4"}, "10.0.0.4 is no public name"),
         ({"gateway__url": "http://127.0.0.1:1"}, "gateway.url: `naas deploy compose` chooses this itself. Remove it"),
+        (
+            {"healthchecks__admin_key_file": "/no/such/file"},
+            "healthchecks.admin_key_file: /no/such/file cannot be read",
+        ),
+        (
+            {"healthchecks__sign_in": SIGN_IN},
+            "healthchecks.sign_in: no part of this deployment runs its proxy. Remove it",
+        ),
+        ({"mail__host": "mx.example.org", "mail__sender": "a@b.org"}, "mail: no part of this deployment sends e-mail"),
         ({"hub__spawner": "local"}, "hub.spawner: here servers run in containers. Remove it"),
         ({"hub__docker": {"network": "other"}}, "prefix and network follow from deploy.name"),
         ({"hub__data_dir": "data"}, "hub.data_dir: give the whole path"),

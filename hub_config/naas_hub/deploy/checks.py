@@ -71,6 +71,12 @@ def _check_outside(given: dict[str, Any], settings: SiteSettings) -> list[str]:
         mistakes.append(
             "storage.url: name your object store as servers in containers reach it, for example https://rgw.example.org."
         )
+    if settings.healthchecks.sign_in is not None:
+        mistakes.append(
+            "healthchecks.sign_in: no part of this deployment runs its proxy. Remove it; people manage their checks in Lab."
+        )
+    if "mail" in given:
+        mistakes.append("mail: no part of this deployment sends e-mail. Remove it.")
     return mistakes
 
 

@@ -40,6 +40,7 @@ OPERATORS = {
     ("iam", "second_client_secret_file"): "iam-second-client-secret",
     ("storage", "admin_access_key_file"): "store-access-key",
     ("storage", "admin_secret_key_file"): "store-secret-key",
+    ("healthchecks", "admin_key_file"): "healthchecks-admin-key",
 }
 """Secrets that ``naas.yaml`` names; the gateway gets copies."""
 
