@@ -180,6 +180,37 @@ def test_a_database_of_ones_own_leaves_postgresql_out(write: Write) -> None:
     assert written.effective()["hub"]["db_url"].endswith("@db.example.org/hub")
 
 
+def volumes(written: Compose, part: str) -> dict[str, dict[str, Any]]:
+    """Of a part, by their place in it."""
+    return {volume["target"]: volume for volume in services(written)[part]["volumes"]}
+
+
+def test_the_gateway_keeps_what_the_catalogue_fetches_and_reads_its_folders(write: Write, tmp_path: Path) -> None:
+    folder = tmp_path / "catalogue"
+    folder.mkdir(mode=0o755)
+    sources = [
+        {"kind": "git", "name": "remote", "url": "https://git.example.org/catalogue.git"},
+        *({"kind": "folder", "name": name, "path": str(folder)} for name in ("mine", "again")),
+    ]
+    written = write(catalogue__sources=sources)
+    written.write()
+    seen = volumes(written, "gateway")
+    assert seen[str(folder)] == {"type": "bind", "source": str(folder), "target": str(folder), "read_only": True}
+    assert len(services(written)["gateway"]["volumes"]) == len(seen)
+    cache = Path(written.effective()["catalogue"]["cache"])
+    kept = seen[str(cache.parent)]
+    assert "read_only" not in kept
+    assert Path(kept["source"]).stat().st_uid == UIDS["gateway"]
+
+
+def test_a_folder_of_the_catalogue_that_the_gateway_cannot_read_is_refused(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o750)
+    with pytest.raises(
+        NaasError, match=r"catalogue\.sources: mine: the gateway .* cannot read it\. Run `chmod -R o\+rX"
+    ):
+        write(catalogue__sources=[{"kind": "folder", "name": "mine", "path": str(tmp_path / "closed")}])
+
+
 def test_a_dollar_stays_a_dollar(write: Write) -> None:
     written = write(hub__data_dir="/srv/na$as")
     assert '"/srv/na$$as/web"' in written._bind("/srv/na$as/web", "/data")
@@ -208,6 +239,11 @@ def test_a_dollar_stays_a_dollar(write: Write) -> None:
             "healthchecks.sign_in: no part of this deployment runs its proxy. Remove it",
         ),
         ({"mail__host": "mx.example.org", "mail__sender": "a@b.org"}, "mail: no part of this deployment sends e-mail"),
+        ({"catalogue__cache": "/x"}, "catalogue.cache: `naas deploy compose` chooses this itself. Remove it"),
+        (
+            {"catalogue__sources": [{"kind": "folder", "name": "mine", "path": "/no/such"}]},
+            "catalogue.sources: mine: /no/such: name a folder that is there",
+        ),
         ({"hub__spawner": "local"}, "hub.spawner: here servers run in containers. Remove it"),
         ({"hub__docker": {"network": "other"}}, "prefix and network follow from deploy.name"),
         ({"hub__data_dir": "data"}, "hub.data_dir: give the whole path"),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from naas_client.catalogue import FolderSource
 from naas_client.errors import InvalidInput
 from naas_client.files import write_private_json
 from naas_client.settings import load_document, read_secret
@@ -165,6 +166,7 @@ class Compose:
                 "db_url": "postgresql+psycopg2://hub@/hub?host=/run/postgresql",
                 "spawner": "docker",
             },
+            "catalogue": {"cache": "/var/lib/naas/catalogue"},
         }
         document = {name: value for name, value in self.given.items() if name != "deploy"}
         for section, values in ours.items():
@@ -200,7 +202,7 @@ class Compose:
         write_private_json(data / MARK, self.fixed)
         for path, part, mode in (
             *(("run", "", 0o711), ("run/mounts", "", 0o711), ("hub", "", 0o700), ("sockets", "", 0o711)),
-            *((part, part, 0o700) for part in ("web", "proxy", "postgres")),
+            *((part, part, 0o700) for part in ("web", "proxy", "gateway", "postgres")),
             *((f"sockets/{part}", part, 0o711) for part in ("proxy", "postgres")),
         ):
             folder.folder(data / path, UIDS.get(part, 0), mode)
@@ -278,6 +280,7 @@ class Compose:
                 *map(str, settings.hub.template_paths),
                 *([str(settings.site.logo)] if settings.site.logo else []),
             ],
+            catalogues=sorted({str(one.path) for one in settings.catalogue.sources if isinstance(one, FolderSource)}),
             all_secrets=sorted({*GENERATED, *self.secrets}),
             bind=self._bind,
             **more,
