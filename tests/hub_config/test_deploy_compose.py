@@ -49,6 +49,8 @@ def write(tmp_path: Path) -> Write:
             "storage": {"url": "https://rgw.example.org"},
             "gateway": {"public_hub_url": f"https://{HOST}"},
         }
+        if "profiles" in changes:
+            settings["profiles"] = changes.pop("profiles")
         for path, value in changes.items():
             section, key = path.split("__")
             settings.setdefault(section, {})[key] = value
@@ -209,6 +211,74 @@ def test_a_folder_of_the_catalogue_that_the_gateway_cannot_read_is_refused(write
         NaasError, match=r"catalogue\.sources: mine: the gateway .* cannot read it\. Run `chmod -R o\+rX"
     ):
         write(catalogue__sources=[{"kind": "folder", "name": "mine", "path": str(tmp_path / "closed")}])
+
+
+def offering(folder: Path) -> dict[str, Any]:
+    """Settings in which a profile offers CVMFS, which the machine has in a folder."""
+    profile = {"slug": "small", "name": "Small", "cvmfs": ["sft.cern.ch"]}
+    return {"hub__cvmfs": {"path": str(folder)}, "profiles": [profile]}
+
+
+def test_the_hub_sees_what_cvmfs_mounts_on_the_machine(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "cvmfs").mkdir()
+    written = write(**offering(tmp_path / "cvmfs"))
+    written.write()
+    place = str(tmp_path / "cvmfs")
+    bound = {"type": "bind", "source": place, "target": place, "read_only": True, "bind": {"propagation": "rslave"}}
+    assert volumes(written, "hub")[place] == bound
+    assert written.shown == [tmp_path / "cvmfs"]
+
+
+def test_without_a_profile_that_offers_it_no_cvmfs_is_looked_for(write: Write) -> None:
+    written = write(hub__cvmfs={"path": "/no/such", "repositories": {"sft.cern.ch": "LCG releases"}})
+    written.write()
+    assert "/no/such" not in volumes(written, "hub")
+
+
+def test_cvmfs_that_is_not_on_the_machine_is_refused(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(
+        NaasError, match=r"hub\.cvmfs\.path: .*none is not on this machine, .* Install its client, or name"
+    ):
+        write(**offering(tmp_path / "none"))
+
+
+MOUNTS = """
+cd "$1" && mkdir shared slave private
+mount -t tmpfs none shared && mount --make-shared shared
+mount --bind shared slave && mount --make-slave slave
+mount -t tmpfs none private
+exec "$2" -c "$3" "$1/$4" "$1/$5"
+"""
+LOOK = """
+import sys
+from pathlib import Path
+from naas_client.errors import Unavailable
+from naas_hub.deploy.machine import check_mounts
+try:
+    check_mounts(Path(sys.argv[1]), [Path(sys.argv[2])])
+except Unavailable as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "shown", "refused"),
+    [
+        ("shared", "shared", ""),
+        ("shared", "slave", ""),
+        ("slave", "shared", "slave"),
+        ("shared", "private", "private"),
+        ("private", "shared", "private"),
+    ],
+)
+def test_mounts_must_be_such_that_containers_see_them(tmp_path: Path, data: str, shown: str, refused: str) -> None:
+    """In a mount namespace of its own."""
+    argv = ["unshare", "--mount", "sh", "-ec", MOUNTS, "-", tmp_path, sys.executable, LOOK, data, shown]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    place = tmp_path / refused
+    said = f"{place} is on {place}, whose mounts are private, so folders could not be shown in containers. Run `mount"
+    assert done.stdout.startswith(said) if refused else done.stdout == ""
 
 
 def test_a_dollar_stays_a_dollar(write: Write) -> None:

@@ -59,7 +59,17 @@ def _check_hub(given: dict[str, Any], settings: SiteSettings) -> list[str]:
         for key, path in paths
         if path is not None and not (path.is_absolute() and path.exists())
     ]
+    if offers_cvmfs(settings) and not settings.hub.cvmfs.path.is_dir():
+        mistakes.append(
+            f"hub.cvmfs.path: {settings.hub.cvmfs.path} is not on this machine, and profiles offer CVMFS. Install its client, or name the "
+            "folder in which it mounts."
+        )
     return mistakes
+
+
+def offers_cvmfs(settings: SiteSettings) -> bool:
+    """Whether some profile offers software from CVMFS."""
+    return any(profile.cvmfs for profile in settings.profiles)
 
 
 def _check_sources(settings: SiteSettings) -> list[str]:

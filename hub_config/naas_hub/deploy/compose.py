@@ -19,7 +19,7 @@ from naas_client.files import write_private_json
 from naas_client.settings import load_document, read_secret
 
 from naas_hub.deploy.certificate import read_certificate
-from naas_hub.deploy.checks import check
+from naas_hub.deploy.checks import check, offers_cvmfs
 from naas_hub.deploy.folder import MARK, DeployFolder, File, fernet_key, hexadecimal, is_free
 from naas_hub.deploy.settings import DeploySection
 from naas_hub.settings import load_site
@@ -114,6 +114,16 @@ class Compose:
         deploy, docker = self.deploy, self.settings.hub.docker
         database = [deploy.postgres_image] if self.has_postgres else []
         return [deploy.hub_image, deploy.web_image, *database, docker.agent_image, docker.image]
+
+    @property
+    def _cvmfs(self) -> Path | None:
+        """Where the machine has CVMFS, if a profile offers it."""
+        return self.settings.hub.cvmfs.path if offers_cvmfs(self.settings) else None
+
+    @property
+    def shown(self) -> list[Path]:
+        """Folders of the machine in which the hub must see what is mounted later."""
+        return [*(folder.path for folder in self.settings.hub.host_folders), *([self._cvmfs] if self._cvmfs else [])]
 
     @property
     def has_postgres(self) -> bool:
@@ -276,6 +286,7 @@ class Compose:
             postgres=self.has_postgres,
             agent_image=settings.hub.docker.agent_image,
             host_folders=[str(folder.path) for folder in settings.hub.host_folders],
+            cvmfs=str(self._cvmfs or ""),
             own_pages=[
                 *map(str, settings.hub.template_paths),
                 *([str(settings.site.logo)] if settings.site.logo else []),
