@@ -182,6 +182,17 @@ def test_a_database_of_ones_own_leaves_postgresql_out(write: Write) -> None:
     assert written.effective()["hub"]["db_url"].endswith("@db.example.org/hub")
 
 
+def test_the_password_of_ones_own_database_is_in_the_closed_settings_alone(write: Write, tmp_path: Path) -> None:
+    write(
+        hub__db_url="postgresql+psycopg2://hub:the-password@db.example.org/hub",
+        gateway__database_url="postgresql+asyncpg://gateway:the-password@db.example.org/gateway",
+    ).write()
+    files = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
+    assert [file.name for file in files if "the-password" in file.read_text()] == ["naas.yaml"]
+    found = (tmp_path / "out" / "config" / "naas.yaml").stat()
+    assert (found.st_mode & 0o777, found.st_uid) == (0o600, UIDS["gateway"])
+
+
 def volumes(written: Compose, part: str) -> dict[str, dict[str, Any]]:
     """Of a part, by their place in it."""
     return {volume["target"]: volume for volume in services(written)[part]["volumes"]}
