@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -25,12 +25,16 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 from naas_client.errors import NaasError
 from naas_client.files import secret_file, write_private
-from naas_hub.deploy.compose import GENERATED, UIDS, Compose
-from naas_hub.settings import load_site, read_secrets
+from naas_hub.deploy.certificate import CERTIFICATE, KEY
+from naas_hub.deploy.checks import CHOSEN_HERE
+from naas_hub.deploy.compose import GENERATED, OPERATORS, UIDS, Compose
+from naas_hub.settings import SiteSettings, load_site, read_secrets
+from pydantic import BaseModel
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files get owners")
 REPOSITORY = Path(__file__).parents[2]
 HOST = "notebooks.example.org"
+SIGN_IN = {"public_url": "https://checks.example.org", "upstream": "unix:/run/healthchecks/web.sock"}
 Write = Callable[..., Compose]
 
 
@@ -45,6 +49,8 @@ def write(tmp_path: Path) -> Write:
             "storage": {"url": "https://rgw.example.org"},
             "gateway": {"public_hub_url": f"https://{HOST}"},
         }
+        if "profiles" in changes:
+            settings["profiles"] = changes.pop("profiles")
         for path, value in changes.items():
             section, key = path.split("__")
             settings.setdefault(section, {})[key] = value
@@ -87,6 +93,39 @@ def test_each_file_belongs_to_the_part_that_reads_it(write: Write, tmp_path: Pat
         found = (out / "secrets" / name).stat()
         assert (found.st_mode & 0o777, found.st_uid) == (0o600, UIDS.get(part, 0)), name
     assert (out / "config" / "naas.yaml").stat().st_uid == UIDS["gateway"]
+
+
+def secret_keys(section: type[BaseModel], path: str = "") -> set[str]:
+    """Dotted keys of all settings that name a file with a secret."""
+    found = set()
+    for name, field in section.model_fields.items():
+        nested = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
+        for model in (kind for kind in nested if issubclass(kind, BaseModel)):
+            found |= secret_keys(model, f"{path}{name}.")
+        if name.endswith("_file"):
+            found.add(f"{path}{name}")
+    return found
+
+
+def test_each_secret_that_can_be_named_is_copied_made_or_refused() -> None:
+    copied = {f"{section}.{key}" for section, key in OPERATORS}
+    made = {f"{section}.{key}" for section, keys in CHOSEN_HERE.items() for key in keys}
+    certificate, refused = {CERTIFICATE, KEY}, {"healthchecks.sign_in.token_file", "mail.password_file"}
+    found = secret_keys(SiteSettings)
+    assert found == copied | certificate | refused | {key for key in made if key.endswith("_file")}
+
+
+def test_the_gateway_reads_a_copy_of_the_admin_key_of_healthchecks(write: Write, tmp_path: Path) -> None:
+    key = secret_file(tmp_path / "admin-key")
+    written = write(
+        healthchecks__url="https://checks.example.org", healthchecks__admin_key_file=str(tmp_path / "admin-key")
+    )
+    written.write()
+    copy = tmp_path / "out" / "secrets" / "healthchecks-admin-key"
+    assert (copy.read_text().strip(), copy.stat().st_uid) == (key, UIDS["gateway"])
+    readers = [name for name, part in services(written).items() if copy.name in part.get("secrets", [])]
+    assert readers == ["gateway"]
+    assert written.effective()["healthchecks"]["admin_key_file"] == f"/run/secrets/{copy.name}"
 
 
 def test_no_secret_is_where_the_engine_shows_it(write: Write, tmp_path: Path) -> None:
@@ -143,6 +182,116 @@ def test_a_database_of_ones_own_leaves_postgresql_out(write: Write) -> None:
     assert written.effective()["hub"]["db_url"].endswith("@db.example.org/hub")
 
 
+def test_the_password_of_ones_own_database_is_in_the_closed_settings_alone(write: Write, tmp_path: Path) -> None:
+    write(
+        hub__db_url="postgresql+psycopg2://hub:the-password@db.example.org/hub",
+        gateway__database_url="postgresql+asyncpg://gateway:the-password@db.example.org/gateway",
+    ).write()
+    files = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
+    assert [file.name for file in files if "the-password" in file.read_text()] == ["naas.yaml"]
+    found = (tmp_path / "out" / "config" / "naas.yaml").stat()
+    assert (found.st_mode & 0o777, found.st_uid) == (0o600, UIDS["gateway"])
+
+
+def volumes(written: Compose, part: str) -> dict[str, dict[str, Any]]:
+    """Of a part, by their place in it."""
+    return {volume["target"]: volume for volume in services(written)[part]["volumes"]}
+
+
+def test_the_gateway_keeps_what_the_catalogue_fetches_and_reads_its_folders(write: Write, tmp_path: Path) -> None:
+    folder = tmp_path / "catalogue"
+    folder.mkdir(mode=0o755)
+    sources = [
+        {"kind": "git", "name": "remote", "url": "https://git.example.org/catalogue.git"},
+        *({"kind": "folder", "name": name, "path": str(folder)} for name in ("mine", "again")),
+    ]
+    written = write(catalogue__sources=sources)
+    written.write()
+    seen = volumes(written, "gateway")
+    assert seen[str(folder)] == {"type": "bind", "source": str(folder), "target": str(folder), "read_only": True}
+    assert len(services(written)["gateway"]["volumes"]) == len(seen)
+    cache = Path(written.effective()["catalogue"]["cache"])
+    kept = seen[str(cache.parent)]
+    assert "read_only" not in kept
+    assert Path(kept["source"]).stat().st_uid == UIDS["gateway"]
+
+
+def test_a_folder_of_the_catalogue_that_the_gateway_cannot_read_is_refused(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o750)
+    with pytest.raises(
+        NaasError, match=r"catalogue\.sources: mine: the gateway .* cannot read it\. Run `chmod -R o\+rX"
+    ):
+        write(catalogue__sources=[{"kind": "folder", "name": "mine", "path": str(tmp_path / "closed")}])
+
+
+def offering(folder: Path) -> dict[str, Any]:
+    """Settings in which a profile offers CVMFS, which the machine has in a folder."""
+    profile = {"slug": "small", "name": "Small", "cvmfs": ["sft.cern.ch"]}
+    return {"hub__cvmfs": {"path": str(folder)}, "profiles": [profile]}
+
+
+def test_the_hub_sees_what_cvmfs_mounts_on_the_machine(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "cvmfs").mkdir()
+    written = write(**offering(tmp_path / "cvmfs"))
+    written.write()
+    place = str(tmp_path / "cvmfs")
+    bound = {"type": "bind", "source": place, "target": place, "read_only": True, "bind": {"propagation": "rslave"}}
+    assert volumes(written, "hub")[place] == bound
+    assert written.shown == [tmp_path / "cvmfs"]
+
+
+def test_without_a_profile_that_offers_it_no_cvmfs_is_looked_for(write: Write) -> None:
+    written = write(hub__cvmfs={"path": "/no/such", "repositories": {"sft.cern.ch": "LCG releases"}})
+    written.write()
+    assert "/no/such" not in volumes(written, "hub")
+
+
+def test_cvmfs_that_is_not_on_the_machine_is_refused(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(
+        NaasError, match=r"hub\.cvmfs\.path: .*none is not on this machine, .* Install its client, or name"
+    ):
+        write(**offering(tmp_path / "none"))
+
+
+MOUNTS = """
+cd "$1" && mkdir shared slave private
+mount -t tmpfs none shared && mount --make-shared shared
+mount --bind shared slave && mount --make-slave slave
+mount -t tmpfs none private
+exec "$2" -c "$3" "$1/$4" "$1/$5"
+"""
+LOOK = """
+import sys
+from pathlib import Path
+from naas_client.errors import Unavailable
+from naas_hub.deploy.machine import check_mounts
+try:
+    check_mounts(Path(sys.argv[1]), [Path(sys.argv[2])])
+except Unavailable as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "shown", "refused"),
+    [
+        ("shared", "shared", ""),
+        ("shared", "slave", ""),
+        ("slave", "shared", "slave"),
+        ("shared", "private", "private"),
+        ("private", "shared", "private"),
+    ],
+)
+def test_mounts_must_be_such_that_containers_see_them(tmp_path: Path, data: str, shown: str, refused: str) -> None:
+    """In a mount namespace of its own."""
+    argv = ["unshare", "--mount", "sh", "-ec", MOUNTS, "-", tmp_path, sys.executable, LOOK, data, shown]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    place = tmp_path / refused
+    said = f"{place} is on {place}, whose mounts are private, so folders could not be shown in containers. Run `mount"
+    assert done.stdout.startswith(said) if refused else done.stdout == ""
+
+
 def test_a_dollar_stays_a_dollar(write: Write) -> None:
     written = write(hub__data_dir="/srv/na$as")
     assert '"/srv/na$$as/web"' in written._bind("/srv/na$as/web", "/data")
@@ -162,6 +311,20 @@ def test_a_dollar_stays_a_dollar(write: Write) -> None:
         ({"gateway__public_hub_url": "https://localhost"}, "localhost is no public name"),
         ({"gateway__public_hub_url": "https://10.0.0.4"}, "10.0.0.4 is no public name"),
         ({"gateway__url": "http://127.0.0.1:1"}, "gateway.url: `naas deploy compose` chooses this itself. Remove it"),
+        (
+            {"healthchecks__admin_key_file": "/no/such/file"},
+            "healthchecks.admin_key_file: /no/such/file cannot be read",
+        ),
+        (
+            {"healthchecks__sign_in": SIGN_IN},
+            "healthchecks.sign_in: no part of this deployment runs its proxy. Remove it",
+        ),
+        ({"mail__host": "mx.example.org", "mail__sender": "a@b.org"}, "mail: no part of this deployment sends e-mail"),
+        ({"catalogue__cache": "/x"}, "catalogue.cache: `naas deploy compose` chooses this itself. Remove it"),
+        (
+            {"catalogue__sources": [{"kind": "folder", "name": "mine", "path": "/no/such"}]},
+            "catalogue.sources: mine: /no/such: name a folder that is there",
+        ),
         ({"hub__spawner": "local"}, "hub.spawner: here servers run in containers. Remove it"),
         ({"hub__docker": {"network": "other"}}, "prefix and network follow from deploy.name"),
         ({"hub__data_dir": "data"}, "hub.data_dir: give the whole path"),
@@ -225,6 +388,17 @@ def test_an_ended_service_may_have_another_name(write: Write, tmp_path: Path) ->
     write().write()
     (tmp_path / "out" / ".naas-deploy.json").unlink()
     assert "changed: .env" in write(deploy__name="other").write()
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"deploy.name": "na', b"[]", b"\xff\xfe"])
+def test_a_damaged_mark_is_said_with_the_remedy(write: Write, tmp_path: Path, damaged: bytes) -> None:
+    write().write()
+    mark = tmp_path / "out" / ".naas-deploy.json"
+    mark.write_bytes(damaged)
+    with pytest.raises(NaasError, match=r"naas-deploy\.json is damaged, .* End the service .* and delete that file"):
+        write()
+    mark.unlink()
+    assert write().write() == []
 
 
 class Certificates:

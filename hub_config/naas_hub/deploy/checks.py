@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from naas_client.addresses import is_loopback
+from naas_client.catalogue import FolderSource
 from naas_client.errors import InvalidInput
 from naas_client.folders import check_host_folders
 
@@ -22,6 +23,7 @@ CHOSEN_HERE = {
         *("bind_url", "hub_bind_url", "hub_connect_url", "proxy_api_url", "proxy_token_file"),
         *("cookie_secret_file", "crypt_key_file", "subdomain_host"),
     ),
+    "catalogue": ("cache",),
 }
 """Keys that follow from the parts' places."""
 
@@ -34,7 +36,8 @@ def check(given: dict[str, Any], settings: SiteSettings, source: str) -> None:
         for key in keys
         if key in (given.get(section) or {})
     ]
-    mistakes += [*_check_hub(given, settings), *_check_outside(given, settings), *_check_address(settings)]
+    mistakes += [*_check_hub(given, settings), *_check_sources(settings)]
+    mistakes += [*_check_outside(given, settings), *_check_address(settings)]
     if mistakes:
         raise InvalidInput("\n".join(f"{source}: {mistake}" for mistake in mistakes), code="bad-settings")
     check_host_folders(settings.hub.host_folders)
@@ -56,6 +59,29 @@ def _check_hub(given: dict[str, Any], settings: SiteSettings) -> list[str]:
         for key, path in paths
         if path is not None and not (path.is_absolute() and path.exists())
     ]
+    if offers_cvmfs(settings) and not settings.hub.cvmfs.path.is_dir():
+        mistakes.append(
+            f"hub.cvmfs.path: {settings.hub.cvmfs.path} is not on this machine, and profiles offer CVMFS. Install its client, or name the "
+            "folder in which it mounts."
+        )
+    return mistakes
+
+
+def offers_cvmfs(settings: SiteSettings) -> bool:
+    """Whether some profile offers software from CVMFS."""
+    return any(profile.cvmfs for profile in settings.profiles)
+
+
+def _check_sources(settings: SiteSettings) -> list[str]:
+    mistakes = []
+    for source in settings.catalogue.sources:
+        if not isinstance(source, FolderSource):
+            continue
+        key, path = f"catalogue.sources: {source.name}", source.path
+        if not (path.is_absolute() and path.is_dir()):
+            mistakes.append(f"{key}: {path}: name a folder that is there, with its whole path.")
+        elif path.stat().st_mode & 0o005 != 0o005:
+            mistakes.append(f"{key}: the gateway has a uid of its own and cannot read it. Run `chmod -R o+rX {path}`.")
     return mistakes
 
 
@@ -71,6 +97,12 @@ def _check_outside(given: dict[str, Any], settings: SiteSettings) -> list[str]:
         mistakes.append(
             "storage.url: name your object store as servers in containers reach it, for example https://rgw.example.org."
         )
+    if settings.healthchecks.sign_in is not None:
+        mistakes.append(
+            "healthchecks.sign_in: no part of this deployment runs its proxy. Remove it; people manage their checks in Lab."
+        )
+    if "mail" in given:
+        mistakes.append("mail: no part of this deployment sends e-mail. Remove it.")
     return mistakes
 
 

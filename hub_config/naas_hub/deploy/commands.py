@@ -36,7 +36,7 @@ def compose(config: Path, out: Path) -> None:
         )
     wanted = Compose(config, out)
     program = compose_program()
-    notes = check_machine(wanted.deploy.name, wanted.deploy.subnet, wanted.data, wanted.images)
+    notes = check_machine(wanted.deploy.name, wanted.deploy.subnet, wanted.data, wanted.shown, wanted.images)
     changes = wanted.write()
     click.echo("\n".join(changes) if changes else "Nothing has changed.")
     for note in notes:

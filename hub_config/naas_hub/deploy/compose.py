@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from naas_client.catalogue import FolderSource
 from naas_client.errors import InvalidInput
 from naas_client.files import write_private_json
 from naas_client.settings import load_document, read_secret
 
 from naas_hub.deploy.certificate import read_certificate
-from naas_hub.deploy.checks import check
+from naas_hub.deploy.checks import check, offers_cvmfs
 from naas_hub.deploy.folder import MARK, DeployFolder, File, fernet_key, hexadecimal, is_free
 from naas_hub.deploy.settings import DeploySection
 from naas_hub.settings import load_site
@@ -40,6 +41,7 @@ OPERATORS = {
     ("iam", "second_client_secret_file"): "iam-second-client-secret",
     ("storage", "admin_access_key_file"): "store-access-key",
     ("storage", "admin_secret_key_file"): "store-secret-key",
+    ("healthchecks", "admin_key_file"): "healthchecks-admin-key",
 }
 """Secrets that ``naas.yaml`` names; the gateway gets copies."""
 
@@ -114,6 +116,16 @@ class Compose:
         return [deploy.hub_image, deploy.web_image, *database, docker.agent_image, docker.image]
 
     @property
+    def _cvmfs(self) -> Path | None:
+        """Where the machine has CVMFS, if a profile offers it."""
+        return self.settings.hub.cvmfs.path if offers_cvmfs(self.settings) else None
+
+    @property
+    def shown(self) -> list[Path]:
+        """Folders of the machine in which the hub must see what is mounted later."""
+        return [*(folder.path for folder in self.settings.hub.host_folders), *([self._cvmfs] if self._cvmfs else [])]
+
+    @property
     def has_postgres(self) -> bool:
         """Whether the database is ours; not so when the operator names others for hub and gateway."""
         return not ("db_url" in (self.given.get("hub") or {}) and "database_url" in (self.given.get("gateway") or {}))
@@ -164,6 +176,7 @@ class Compose:
                 "db_url": "postgresql+psycopg2://hub@/hub?host=/run/postgresql",
                 "spawner": "docker",
             },
+            "catalogue": {"cache": "/var/lib/naas/catalogue"},
         }
         document = {name: value for name, value in self.given.items() if name != "deploy"}
         for section, values in ours.items():
@@ -199,7 +212,7 @@ class Compose:
         write_private_json(data / MARK, self.fixed)
         for path, part, mode in (
             *(("run", "", 0o711), ("run/mounts", "", 0o711), ("hub", "", 0o700), ("sockets", "", 0o711)),
-            *((part, part, 0o700) for part in ("web", "proxy", "postgres")),
+            *((part, part, 0o700) for part in ("web", "proxy", "gateway", "postgres")),
             *((f"sockets/{part}", part, 0o711) for part in ("proxy", "postgres")),
         ):
             folder.folder(data / path, UIDS.get(part, 0), mode)
@@ -273,10 +286,12 @@ class Compose:
             postgres=self.has_postgres,
             agent_image=settings.hub.docker.agent_image,
             host_folders=[str(folder.path) for folder in settings.hub.host_folders],
+            cvmfs=str(self._cvmfs or ""),
             own_pages=[
                 *map(str, settings.hub.template_paths),
                 *([str(settings.site.logo)] if settings.site.logo else []),
             ],
+            catalogues=sorted({str(one.path) for one in settings.catalogue.sources if isinstance(one, FolderSource)}),
             all_secrets=sorted({*GENERATED, *self.secrets}),
             bind=self._bind,
             **more,

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from naas_client.errors import InvalidInput
 from naas_client.files import write_private, write_private_json
@@ -41,7 +42,7 @@ class DeployFolder:
         """
         mark = self.root / MARK
         if mark.exists():
-            before = json.loads(mark.read_text())
+            before = _read_mark(mark)
             if changed := next((key for key, value in fixed.items() if before.get(key) != value), None):
                 raise InvalidInput(
                     f"{changed} was {before.get(changed)} when {self.root} was written, and is {fixed[changed]} now. Set it back, or "
@@ -91,6 +92,20 @@ class DeployFolder:
             if path.name not in names:
                 path.unlink()
                 self.changes.append(f"removed: {folder}/{path.name}")
+
+
+def _read_mark(mark: Path) -> dict[str, Any]:
+    try:
+        before = json.loads(mark.read_text())
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise InvalidInput(
+            f"{mark} is damaged, so nobody can see what this folder was written for. End the service (`docker compose down` there) and "
+            "delete that file.",
+            code="damaged",
+        )
+    return before
 
 
 def is_free(path: Path) -> bool:

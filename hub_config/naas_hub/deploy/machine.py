@@ -11,6 +11,7 @@ from pathlib import Path
 
 from naas_client.errors import InvalidInput, Unavailable
 from naas_spawner.docker.containers import Engine
+from naas_storage.mounts.kernel import propagates
 
 LOOK_LIMIT = 20
 
@@ -28,10 +29,11 @@ def compose_program() -> str:
     )
 
 
-def check_machine(name: str, subnet: str, data: Path, images: Iterable[str]) -> list[str]:
+def check_machine(name: str, subnet: str, data: Path, shown: Iterable[Path], images: Iterable[str]) -> list[str]:
     """What an operator should still do, a sentence each. Raises NaasError when the service cannot run here.
 
-    Parameters: ``name``, of the installation; ``images``, those that the service needs.
+    Parameters: ``name``, of the installation; ``data``, its folder; ``shown``, other folders of the machine in which the hub must see
+    what is mounted later; ``images``, those that the service needs.
     """
     engine = Engine()
     if taken := _overlapping(subnet, name, engine):
@@ -39,17 +41,26 @@ def check_machine(name: str, subnet: str, data: Path, images: Iterable[str]) -> 
             f"deploy.subnet: {subnet} overlaps with {taken}, which this machine uses already. Choose other private addresses.",
             code="subnet",
         )
-    if (mount := _mount_of(data)) and not mount[1]:
-        raise Unavailable(
-            f"{data} is on {mount[0]}, whose mounts are private, so folders could not be shown in containers. Run "
-            f"`mount --make-rshared {mount[0]}` (after each boot, where the init system does not do it).",
-            code="private-mount",
-        )
+    check_mounts(data, shown)
     missing = engine.missing_images(dict.fromkeys(images))
     return [
         f"{image} is not on this machine. Build it (`images/build.sh`), or pull it, before the start."
         for image in missing
     ]
+
+
+def check_mounts(data: Path, shown: Iterable[Path]) -> None:
+    """Raises Unavailable when what is mounted below a folder could not be shown in containers.
+
+    Parameters: as of `check_machine`. Mounts are made in ``data`` from a container, so it must be shared; the others may be slaves, too.
+    """
+    for path in (data, *(folder.resolve() for folder in shown)):
+        if (mount := _mount_of(path)) and not mount[1] and (path == data or not propagates(path)):
+            raise Unavailable(
+                f"{path} is on {mount[0]}, whose mounts are private, so folders could not be shown in containers. Run "
+                f"`mount --make-rshared {mount[0]}` (after each boot, where the init system does not do it).",
+                code="private-mount",
+            )
 
 
 def _overlapping(subnet: str, name: str, engine: Engine) -> str:

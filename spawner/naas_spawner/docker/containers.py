@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -33,6 +34,8 @@ from requests.exceptions import RequestException
 
 LINK_LOCAL = "169.254.0.0/16"
 """Where a cloud tells a machine its secrets (RFC 3927; 169.254.169.254): nothing for people's containers."""
+RULE = re.compile(rf"from all to {re.escape(LINK_LOCAL)} iif (\S+) (\[detached\] )?prohibit\b")
+"""A prohibition as `ip rule show` tells it; `detached` where the interface is no more."""
 
 log = logging.getLogger(__name__)
 
@@ -101,14 +104,17 @@ class Engine:
             ) as threads:  # each waits for one container, and all end together
                 for container in found:
                     threads.submit(_end, container, grace)
+        interface = ""
         try:
             network = self.client.networks.get(installation)
+            interface = _interface(network.attrs)
             network.remove()
-            _ip("rule", "del", "iif", _interface(network.attrs), "to", LINK_LOCAL, "prohibit")
         except NotFound:
-            return
+            pass  # somebody else has removed it, and its rule is there still
         except APIError as error:
             log.warning("the network %s is still in use: %s", installation, error)
+            return
+        _forget_rules(interface)
 
 
 def _end(container: Any, grace: int) -> None:
@@ -139,15 +145,25 @@ def _interface(network: dict[str, Any]) -> str:
 
 def _forbid_link_local(interface: str) -> None:
     """Raises Unavailable when the kernel does not take the rule: without it, containers could read the machine's cloud secrets."""
-    rule = f"iif {interface} "
-    if rule not in _ip("rule", "show"):
+    if not _is_forbidden(interface):
         _ip("rule", "add", "iif", interface, "to", LINK_LOCAL, "prohibit")
-    if rule not in _ip("rule", "show"):
+    if not _is_forbidden(interface):
         raise Unavailable(
             f"Containers cannot be kept from {LINK_LOCAL}, where clouds tell machines their secrets: `ip rule add` is refused. "
             "Start with --spawner local, or on a machine where root may change its routes.",
             code="no-ip-rule",
         )
+
+
+def _is_forbidden(interface: str) -> bool:
+    return any(match[1] == interface for match in RULE.finditer(_ip("rule", "show")))
+
+
+def _forget_rules(interface: str) -> None:
+    """Take away the rule of an interface, and those of interfaces that are no more."""
+    for known, detached in RULE.findall(_ip("rule", "show")):
+        if detached or known == interface:
+            _ip("rule", "del", "iif", known, "to", LINK_LOCAL, "prohibit")
 
 
 def _ip(*words: str) -> str:
