@@ -130,3 +130,17 @@ def test_a_check_from_its_making_to_its_end(
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(section.get_by_text("No checks")).to_be_visible()
     expect(tab).to_have_count(0)
+    watch_backup(page)
+
+
+def watch_backup(page: Page) -> None:
+    """One tick in the settings of the backup, and a backup."""
+    page.get_by_role("button", name="More for backup").click()
+    page.get_by_role("menuitem", name="Settings…").click()
+    dialog = page.get_by_role("dialog", name="Backup settings")
+    dialog.get_by_label("Tell me when backups fail").check()
+    dialog.get_by_role("button", name="Save").click()
+    check = page.locator("#jp-naas-checks [data-check='backup of home']")
+    expect(check).to_have_attribute("data-look", "waiting", timeout=ALERT_LIMIT)
+    page.get_by_role("button", name="Back up now").click()
+    expect(check).to_have_attribute("data-look", "ok", timeout=ALERT_LIMIT)

@@ -126,23 +126,27 @@ export class ChecksModel implements IDisposable {
     return this.projects.data?.items.filter(({ writable }) => writable) ?? [];
   }
 
-  /** The `project` of a check's snippets: where a name alone does not lead to it. */
-  nameSpace(check: ICheck): number | null | undefined {
-    if (!this.project(check.project)?.writable) {
-      return undefined;
-    }
-    // As `naas_client.checks` chooses: the one that the site made, then one's own, then the oldest.
+  /** The project in which names are looked for, as `naas_client.checks` chooses: the site's, then one's own, then the oldest. */
+  get own(): ICheckProject | null {
     const rank = ({ provisioned, group, id }: ICheckProject) => [
       provisioned ? 0 : 1,
       group === '' ? 0 : 1,
       id
     ];
-    const [first] = [...this.writable].sort((a, b) => {
+    const [first = null] = [...this.writable].sort((a, b) => {
       const [left, right] = [rank(a), rank(b)];
       const n = left.findIndex((part, at) => part !== right[at]);
       return n < 0 ? 0 : left[n] - right[n];
     });
-    return first.id === check.project ? null : check.project;
+    return first;
+  }
+
+  /** The `project` of a check's snippets: null where its name alone leads to it, undefined where no name does. */
+  nameSpace(check: ICheck): number | null | undefined {
+    if (!this.project(check.project)?.writable) {
+      return undefined;
+    }
+    return this.own?.id === check.project ? null : check.project;
   }
 
   /** List other checks. */
@@ -197,8 +201,9 @@ export class ChecksModel implements IDisposable {
 
   // What a person does; all raise `ApiError`.
 
-  async create(project: number, fields: ICheckFields): Promise<ICheck> {
-    const check = await this.api.post<ICheck>(`${path(project)}/checks`, { ...fields, unique: [] });
+  /** Parameters: `unique`, fields by which a check that is there is taken, and changed, instead of a new one. */
+  async create(project: number, fields: ICheckFields, unique: (keyof ICheckFields)[] = []): Promise<ICheck> {
+    const check = await this.api.post<ICheck>(`${path(project)}/checks`, { ...fields, unique });
     void this.refresh();
     return check;
   }

@@ -3,10 +3,14 @@ import React from 'react';
 import { daysProblem, interval, nextRun, patterns, pingProblem } from '../../backup/words';
 import type { IBackupStatus } from '../../documents';
 import { useNaas } from '../context';
-import { Dialog, Field } from '../dialog';
+import { Check, Dialog, Field } from '../dialog';
 
 /** Hours to choose from. */
 const CHOICES = [0, 6, 12, 24, 168];
+
+const HOUR = 3600;
+/** Seconds that a backup may be late: it runs only while a server does. */
+const GRACE = 7 * 24 * HOUR;
 
 /** When the home is backed up by itself, what is left out, and who is told. */
 export function BackupSettings(props: { status: IBackupStatus; close: () => void }): JSX.Element {
@@ -18,17 +22,26 @@ export function BackupSettings(props: { status: IBackupStatus; close: () => void
   const [days, setDays] = React.useState(String(kept.keep_days));
   const [exclude, setExclude] = React.useState(kept.exclude.join('\n'));
   const [ping, setPing] = React.useState(kept.ping_url);
+  const [watched, setWatched] = React.useState(false);
+  const project = kept.ping_url === '' ? model.checks.own : null;
   const choice = React.useRef<HTMLSelectElement>(null);
   const id = React.useId();
   const choices = Array.from(new Set([...CHOICES, kept.every_hours])).sort((a, b) => a - b);
   const problems = [daysProblem(days, trans), pingProblem(ping, trans)];
-  const work = () =>
-    model.backup.change({
+  const work = async () => {
+    let address = ping;
+    if (watched && project !== null) {
+      const timeout = (every === 0 ? 24 : every) * HOUR;
+      const fields = { name: 'backup of home', tags: ['backup'], timeout, grace: GRACE };
+      address = (await model.checks.create(project.id, fields, ['name'])).ping_url;
+    }
+    await model.backup.change({
       every_hours: every,
       keep_days: Number(days),
       exclude: patterns(exclude),
-      ping_url: ping
+      ping_url: address
     });
+  };
   return (
     <Dialog
       title={trans.__('Backup settings')}
@@ -77,13 +90,25 @@ export function BackupSettings(props: { status: IBackupStatus; close: () => void
           {trans.__('Caches, environments, keys and cloud-storage are always left out.')}
         </div>
       </div>
-      <Field
-        label={trans.__('Address of a healthcheck (optional)')}
-        value={ping}
-        onChange={setPing}
-        problem={problems[1]}
-        hint={trans.__('It is told of start, end and failure.')}
-      />
+      {project === null ? null : (
+        <Check
+          label={trans.__('Tell me when backups fail')}
+          hint={trans.__(
+            'A healthcheck is made for it: it goes down after a failure, or a week without a backup.'
+          )}
+          checked={watched}
+          onChange={setWatched}
+        />
+      )}
+      {watched ? null : (
+        <Field
+          label={trans.__('Address of a healthcheck (optional)')}
+          value={ping}
+          onChange={setPing}
+          problem={problems[1]}
+          hint={trans.__('It is told of start, end and failure.')}
+        />
+      )}
     </Dialog>
   );
 }
