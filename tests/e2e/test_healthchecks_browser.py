@@ -135,7 +135,7 @@ def test_a_check_from_its_making_to_its_end(
 
 def watch_backup(page: Page) -> None:
     """One tick in the settings of the backup, and a backup."""
-    page.get_by_role("button", name="More for backup").click()
+    page.get_by_role("button", name="More for the backup", exact=True).click()
     page.get_by_role("menuitem", name="Settings…").click()
     dialog = page.get_by_role("dialog", name="Backup settings")
     dialog.get_by_label("Tell me when backups fail").check()
