@@ -22,6 +22,7 @@ from naas_client.settings import SharedSettings, load
 from naas_gateway.services.platform import Platform
 from naas_local.healthchecks import ADMIN_KEY
 from naas_local.iam import EmbeddedIam
+from pydantic import SecretStr
 from waiting import wait_for
 
 pytestmark = pytest.mark.server
@@ -54,16 +55,27 @@ def test_everybody_has_a_project_from_the_first_look_on(site: ChecksSite) -> Non
         with pytest.raises(Conflict) as error:
             checks.remove_project(own.id)
         assert error.value.code == "provisioned"
+        with pytest.raises(Conflict) as error:
+            checks.change_project(own.id, CheckProjectChanges(api_key=SecretStr(site.keys()["api_key_readonly"])))
+        assert error.value.code == "provisioned"
     assert [row for row in site.audit("check-project.provision") if row[0] == "naas-gateway"]
 
 
-def test_alerts_of_the_own_project_go_to_the_persons_address(site: ChecksSite, iam: EmbeddedIam) -> None:
+def test_alerts_of_the_own_project_go_to_the_address_that_iam_has_verified(site: ChecksSite, iam: EmbeddedIam) -> None:
     iam.add_user("mailed", ["users/naas"])
-    tokens = iam_login.sign_in(iam, "mailed")
-    site.gateway.hub.sign_in(sign_in_document(iam, "mailed", tokens, email="mailed@example.org"))
     checks = site.gateway.client(site.hub.user_token("mailed")).checks
-    (own,) = checks.projects().items
-    assert ("email", "mailed@example.org") in [(one.kind, one.name) for one in checks.channels(own.id).items]
+    for address, verified in (
+        ("typed@example.org", False),
+        ("first@example.org", True),
+        ("second@example.org", True),
+        ("typed@example.org", False),
+    ):
+        tokens = iam_login.sign_in(iam, "mailed")
+        claims = {"email": address, "email_verified": verified}
+        site.gateway.hub.sign_in(sign_in_document(iam, "mailed", tokens, **claims))
+        assert checks.projects().total == 1
+        channels = site.server.admin("GET", "/mailed").json()["channels"]
+        assert [one["name"] for one in channels if one["kind"] == "email"] == ([address] if verified else [])
 
 
 def test_two_gateways_make_one_project(site: ChecksSite, iam: EmbeddedIam, hub: HubStandIn) -> None:

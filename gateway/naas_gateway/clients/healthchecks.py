@@ -208,16 +208,22 @@ class HealthchecksAdmin:
         self._projects, self._service, self._key = f"{settings.url}/api/projects", service, key
 
     async def project(self, owner: str, email: str) -> str:
-        """A read-write API key of somebody's project, which is made with an e-mail channel when it is not there yet.
+        """A read-write API key of somebody's project, which is made when it is not there yet.
 
         The server keeps no key that it could tell again: of a project that is there, the keys before end. Raises Unavailable.
         """
-        address = f"{self._projects}/{quote(owner, safe='')}"
-        made = await self._send("PUT", address, {"name": owner, "email": email})
-        key = made.get("api_key") or (await self._send("POST", f"{address}/keys", {})).get("api_key")
+        made = await self.make(owner, email)
+        key = made.get("api_key") or (await self._send("POST", f"{self._of(owner)}/keys", {})).get("api_key")
         if not isinstance(key, str):
             raise Unavailable(f"{TITLE} gave no key for a new project. Ask the operators.", code="healthchecks-down")
         return key
+
+    async def make(self, owner: str, email: str) -> Document:
+        """Make somebody's project, unless it is there, with this e-mail address for its alerts (empty: none). Raises Unavailable."""
+        return await self._send("PUT", self._of(owner), {"name": owner, "email": email})
+
+    def _of(self, owner: str) -> str:
+        return f"{self._projects}/{quote(owner, safe='')}"
 
     async def _send(self, method: str, address: str, fields: Document) -> Document:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}

@@ -1,7 +1,7 @@
 """Projects, for which Healthchecks has no API: made for a person by whoever has `admin.key`, below ``/api/projects``.
 
 ``PUT /api/projects/{owner}``     ``{"name", "email"}``: 201 with the project's keys, the only time they are shown; 200 without them when
-                                  it is there already
+                                  it is there already: then only ``email``, if given, counts, in place of the address before
 ``GET`` · ``DELETE …/{owner}``    the project, with how the last alert of each channel failed · ends it with all its checks
 ``POST …/{owner}/keys``           new keys; the ones before end
 ``POST …/{owner}/channels``       ``{"kind": "email" | "webhook", "name", "value"}``: 201 with its ``id``
@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Self
 
 from aiohttp import web
+from naas_client.addresses import EMAIL
 from naas_client.files import secret_file
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -41,7 +42,6 @@ LONGEST_WAIT = 60
 """Seconds."""
 MOST_NOTIFICATIONS = 100
 """In one answer; there may be more after the last of them."""
-_EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,180}")
 _WEB = re.compile(r"https?://[^\s/?#]+[^\s#]*")
 
 
@@ -56,7 +56,7 @@ class NewProject(BaseModel):
     @field_validator("email")
     @classmethod
     def _email(cls, value: str) -> str:
-        if value and not _EMAIL.fullmatch(value):
+        if value and not EMAIL.fullmatch(value):
             raise ValueError("no e-mail address")
         return value
 
@@ -72,7 +72,7 @@ class NewChannel(BaseModel):
 
     @model_validator(mode="after")
     def _address(self) -> Self:
-        if self.kind == "email" and not _EMAIL.fullmatch(self.value):
+        if self.kind == "email" and not EMAIL.fullmatch(self.value):
             raise ValueError("value is no e-mail address")
         if self.kind == "webhook" and not _WEB.fullmatch(self.value):
             raise ValueError("value is no address that begins with http:// or https://")
@@ -133,6 +133,10 @@ class Admin:
 
         def work(db: sqlite3.Connection) -> tuple[Project, dict[str, str]]:
             if (known := _project(db, owner)) is not None:
+                if "email" in wanted.model_fields_set:
+                    rows.set_address(db, known.id, wanted.email)
+                    if self._sends_mail:
+                        rows.add_mail_channels(db)
                 return known, {}
             db.execute(
                 "INSERT INTO projects (owner, name, email, created, badge_key) VALUES (?, ?, ?, ?, ?)",

@@ -130,7 +130,9 @@ class CheckWatcher:
             return
         told = [(check, await self._cause(watching[0].opened, check)) for check in flips[:MOST_TOLD]]
         async with self._database.write() as session:
-            for one in watching:
+            for one in {
+                one.person.id: one for one in reversed(watching)
+            }.values():  # in one of the projects with this key
                 name, project = one.person.name, one.opened.row
                 for check, cause in told:
                     kind = "check.down" if check.status == "down" else "check.up"
