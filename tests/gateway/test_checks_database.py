@@ -15,14 +15,22 @@ from cryptography.fernet import Fernet
 from naas_client.errors import Conflict
 from naas_client.models import CheckProjectChanges, Claims, NewCheck
 from naas_client.settings import SharedSettings, validate
-from naas_gateway.clients.healthchecks import Healthchecks, HealthchecksAdmin
+from naas_gateway.clients.healthchecks import Healthchecks, HealthchecksAdmin, Notifications
 from naas_gateway.clock import utcnow
 from naas_gateway.db.engine import Database
 from naas_gateway.db.keys import Keyring
-from naas_gateway.db.tables import CheckKeyRow, CheckProjectRow, CheckStatesRow, IdentityRow, LeaseRow
+from naas_gateway.db.tables import (
+    CheckKeyRow,
+    CheckNotificationsRow,
+    CheckProjectRow,
+    CheckStatesRow,
+    IdentityRow,
+    LeaseRow,
+)
 from naas_gateway.services.access import Access
 from naas_gateway.services.checks.budgets import Budgets
 from naas_gateway.services.checks.changes import Changes
+from naas_gateway.services.checks.follow import LabChannel
 from naas_gateway.services.checks.looks import Looks
 from naas_gateway.services.checks.own import OwnProjects
 from naas_gateway.services.checks.projects import Projects
@@ -57,7 +65,8 @@ class Replica:
         looks = Looks(settings, self.server, self.projects, budgets)
         changes = Changes(settings, database, self.events, self.server, self.projects, looks)
         self.checks = Checks(self.projects, looks, changes)
-        self.watcher = CheckWatcher(database, keyring, self.events, access, looks, "replica")
+        self.watcher = CheckWatcher(database, keyring, self.events, access, looks, "replica", own=False)
+        self.lab = LabChannel(database, self.events, access, Notifications(settings, server.admin_key))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +82,7 @@ async def replicas(database: Database, server: EmbeddedHealthchecks) -> AsyncIte
     yield found
     for replica in found:
         await replica.server.service.close()
+        await replica.lab.server.service.close()
 
 
 @pytest_asyncio.fixture
@@ -162,11 +172,14 @@ async def test_who_has_a_key_twice_is_told_once(
 
 
 @pytest.mark.asyncio
-async def test_a_flip_is_told_by_one_replica(database: Database, replicas: list[Replica], person: Someone) -> None:
+async def test_a_flip_is_told_by_one_replica(
+    replicas: list[Replica], person: Someone, server: EmbeddedHealthchecks
+) -> None:
     here, there = replicas
-    (own,) = (await here.projects.page(person)).items
-    made, _ = await here.checks.changes.create(person, own.id, NewCheck(name="job"))
-    await here.checks.of_project(person, own.id, Wanted())
+    key = server.project(f"flips {dt.datetime.now(dt.UTC)}")["api_key"]
+    project = await here.projects.register(person, new_project(key))
+    made, _ = await here.checks.changes.create(person, project.id, NewCheck(name="job"))
+    await here.checks.of_project(person, project.id, Wanted())
     async with httpx.AsyncClient() as http:
         await here.watcher.watch()
         await http.get(f"{made.ping_url}/2")
@@ -175,3 +188,32 @@ async def test_a_flip_is_told_by_one_replica(database: Database, replicas: list[
     assert [event.data["exit_status"] for event in found] == [2]
     await there.watcher.watch()
     assert len([e for e in await here.events.after(person.row.name, 0) if e.type == "check.down"]) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_the_server_tells_is_passed_on_once_and_in_full(
+    database: Database, replicas: list[Replica], person: Someone
+) -> None:
+    here, there = replicas
+
+    async def told() -> list[str]:
+        return [event.type for event in await here.events.after(person.row.name, 0) if event.type != "checks.changed"]
+
+    (own,) = (await here.projects.page(person)).items
+    checks = [(await here.checks.changes.create(person, own.id, NewCheck(name=f"job {n}")))[0] for n in range(12)]
+    async with httpx.AsyncClient() as http:
+        await http.get(f"{checks[0].ping_url}/1")
+        await here.lab.follow()  # begins: what was before is no news
+        await http.get(checks[0].ping_url)
+        await asyncio.gather(*(replica.lab.follow() for replica in replicas))
+        assert await told() == ["check.up"]
+        for check in checks:  # nobody follows meanwhile
+            await http.get(f"{check.ping_url}/fail")
+    await asyncio.gather(*(replica.lab.follow() for replica in replicas))
+    assert await told() == ["check.up", *["check.down"] * 10]
+    assert [event.type for event in await here.events.after(person.row.name, 0)][-1] == "checks.changed"
+    async with database.write() as session:
+        await session.execute(update(CheckNotificationsRow).values(told=CheckNotificationsRow.told + 1000))
+    await there.lab.follow()  # the server was set up anew
+    async with database.read() as session:
+        assert [row.told for row in await session.scalars(select(CheckNotificationsRow))] == [0]

@@ -7,7 +7,8 @@
 ``POST …/{owner}/channels``       ``{"kind": "email" | "webhook", "name", "value"}``: 201 with its ``id``
 ``DELETE …/{owner}/channels/{id}``
 ``GET /api/notifications``        ``?after=ID&wait=S``: what went to people's "lab" channels after a notification, from all projects;
-                                  with ``wait``, answers when there is something, or empty after so many seconds
+                                  with ``wait``, answers when there is something, or empty after so many seconds; ``newest`` is the
+                                  id of the newest that there ever was, less than ``after`` on a server that was set up anew
 """
 
 from __future__ import annotations
@@ -209,10 +210,10 @@ class Admin:
         end = asyncio.get_running_loop().time() + wait
         while True:
             told = self._alerts.told()
-            found = await self._database.read(lambda db: _for_lab(db, after))
+            found, newest = await self._database.read(lambda db: (_for_lab(db, after), _newest(db)))
             left = end - asyncio.get_running_loop().time()
-            if found or left <= 0 or self._closing.done():
-                return answer({"notifications": found})
+            if found or newest < after or left <= 0 or self._closing.done():
+                return answer({"notifications": found, "newest": newest})
             await asyncio.wait({told, self._closing}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
 
@@ -241,9 +242,15 @@ def _known(db: sqlite3.Connection, owner: str) -> Project:
     return project
 
 
+def _newest(db: sqlite3.Connection) -> int:
+    found = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'notifications'").fetchone()
+    return 0 if found is None else int(found[0])
+
+
 def _for_lab(db: sqlite3.Connection, after: int) -> list[dict[str, Any]]:
     found = db.execute(
-        "SELECT n.id, p.owner, k.code, k.name, f.created, f.old_status, f.new_status, f.reason FROM notifications n "
+        "SELECT n.id, p.owner, k.code, k.name, f.created, f.old_status, f.new_status, f.reason, (SELECT g.exitstatus FROM pings g "
+        "WHERE g.check_id = k.id AND g.created = f.created AND f.reason = 'fail' ORDER BY g.n LIMIT 1) exit_status FROM notifications n "
         "JOIN channels c ON c.id = n.channel_id JOIN flips f ON f.id = n.flip_id JOIN checks k ON k.id = f.check_id "
         "JOIN projects p ON p.id = k.project_id WHERE c.kind = ? AND n.id > ? ORDER BY n.id LIMIT ?",
         (LAB, after, MOST_NOTIFICATIONS),
@@ -258,6 +265,7 @@ def _for_lab(db: sqlite3.Connection, after: int) -> list[dict[str, Any]]:
             "old_status": row["old_status"],
             "new_status": row["new_status"],
             "reason": row["reason"],
+            "exit_status": row["exit_status"],
         }
         for row in found
     ]
