@@ -135,10 +135,9 @@ class CheckWatcher:
         if not flips:
             return
         told = [(check, await self._cause(watching[0].opened, check)) for check in flips[:MOST_TOLD]]
+        people = {one.person.id: one for one in reversed(watching)}  # each in one of the projects with this key
         async with self._database.write() as session:
-            for one in {
-                one.person.id: one for one in reversed(watching)
-            }.values():  # in one of the projects with this key
+            for one in people.values():
                 name, project = one.person.name, one.opened.row
                 for check, cause in told:
                     kind = "check.down" if check.status == "down" else "check.up"
