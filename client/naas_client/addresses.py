@@ -1,13 +1,16 @@
-"""Addresses that tokens may be sent to: https, or http to this machine itself."""
+"""Addresses that tokens may be sent to: https, or http to this machine itself; and what an e-mail address looks like."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import SplitResult, urlsplit
 
 from naas_client.errors import InvalidInput
 
 LONGEST = 2000
+EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,180}")
+"""An e-mail address that mail can be sent to (RFC 5321 §4.5.3.1.1), without a name and one alone."""
 
 
 def is_loopback(url: str) -> bool:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from checks_site import ChecksSite, checks_site
+from checks_site import ChecksSite, checks_site, new_project
 from gateway_app import HubStandIn
 from laptop import NAAS
 from naas_client.gateway import API_PATH
 from naas_client.gateway.checks import SyncChecksClient
-from naas_client.models import Check
+from naas_client.models import Check, NewCheck
 from naas_local.healthchecks.settings import ADMIN_KEY
 from naas_local.iam import embedded_iam
 from waiting import wait_for
@@ -134,6 +134,23 @@ def test_a_check_from_its_making_to_its_end(alice: Terminal) -> None:
 def test_what_cannot_be_is_a_sentence(alice: Terminal, options: tuple[str, ...], sentence: str) -> None:
     assert sentence in alice.refused("checks", "create", "impossible", *options)
     assert alice.named("impossible") == []
+
+
+def test_a_check_is_found_by_its_slug_and_an_unreadable_project_is_said(alice: Terminal) -> None:
+    (own,) = alice.checks.projects().items
+    alice.checks.create(own.id, NewCheck(name="Slow Job", slug="slow-job"))
+    assert alice.say("checks", "show", "slow-job").startswith("name          Slow Job\n")
+    alice.say("checks", "create", "slow-job")
+    assert alice.say("checks", "show", "slow-job").startswith("name          slow-job\n")
+    owner = "revoked"
+    made = alice.checks.register(new_project(alice.site.server.project(owner)["api_key"], name="Gone"))
+    alice.site.server.admin("POST", f"/{owner}/keys")
+    try:
+        said = alice.refused("checks", "show", "nowhere")
+        assert "There is no check called nowhere" in said
+        assert f"Project {made.id}: The key of “Gone” does not work any more" in said
+    finally:
+        alice.checks.remove_project(made.id)
 
 
 def test_one_name_one_check(alice: Terminal) -> None:

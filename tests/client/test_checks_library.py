@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from checks_server import OneCheck, is_late, took
+from naas_client.checks import deliver, spool
 from naas_client.checks.addresses import checked
 from naas_client.checks.pings import GaveUp, Ping
 from naas_client.checks.runs import healthcheck, ping
@@ -22,6 +24,7 @@ from naas_client.checks.sender import MOST, Sender
 from naas_client.errors import InvalidInput, Unavailable
 from naas_local.healthchecks import EmbeddedHealthchecks, embedded_healthchecks
 from naas_local.ports import free_port
+from pydantic import ValidationError
 from waiting import wait_for
 
 pytestmark = pytest.mark.server
@@ -287,6 +290,28 @@ def test_one_check_that_cannot_be_reached_does_not_hold_up_others() -> None:
     assert sent == ["up 1", "up 2", "down 1", "down 2"], "in order"
 
 
+def test_a_server_that_does_not_answer_keeps_nobody_from_what_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        one = Ping(check=f"http://127.0.0.1:{silent.getsockname()[1]}/x", at=dt.datetime.now(dt.UTC))
+        spool.add([one])
+        sending = threading.Thread(target=deliver._round)
+        sending.start()
+        connection, _ = silent.accept()
+        with connection:
+            begun = time.monotonic()
+            spool.add([Ping(check=one.check, text="from a program that ends", at=one.at)])
+            with pytest.raises(Unavailable):
+                spool.take()
+            assert time.monotonic() - begun < 1
+            connection.recv(10_000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            sending.join(LIMIT)
+    assert [left.text for left in spool.take()] == ["from a program that ends"]
+
+
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 101, "\x1b[31m"])
 def test_names_that_can_be_nobodys(name: str) -> None:
     with pytest.raises(InvalidInput):
@@ -299,6 +324,9 @@ def test_names_that_can_be_nobodys(name: str) -> None:
 def test_signals_that_there_are_not(signal: str) -> None:
     with pytest.raises(InvalidInput, match="exit status from 0 to 255"):
         ping("x", signal)
+    if not signal.isdigit():
+        with pytest.raises(ValidationError):
+            Ping(check="x", signal=signal, at=dt.datetime.now(dt.UTC))
 
 
 def test_a_long_text_is_cut_to_its_end(check: OneCheck, tmp_path: Path) -> None:

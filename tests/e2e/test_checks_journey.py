@@ -35,13 +35,6 @@ def follow(session: HubSession, seen: list[dict[str, Any]], enough: threading.Ev
                 return
 
 
-def watched(product: Product, check: str) -> bool:
-    """Whether the gateway's watcher has seen a check up."""
-    with sqlite3.connect(product.data / "gateway" / "gateway.sqlite") as database:
-        rows = database.execute("SELECT states FROM check_states").fetchall()
-    return any(json.loads(states).get(check) == "up" for (states,) in rows)
-
-
 def test_a_job_is_watched_from_lab(product: Product, person: Callable[[str], HubSession]) -> None:
     alice = person("alice")
     alice.start_server()
@@ -64,7 +57,6 @@ def test_a_job_is_watched_from_lab(product: Product, person: Callable[[str], Hub
         assert kernel.run(PING.format(url=made["ping_url"])) == "OK\n"
         wait_for(lambda: status() == "up", "the ping is seen", 15)
         assert kernel.run(CLIENT) == "[('nightly', 'up')]\n"
-        wait_for(lambda: watched(product, made["id"]), "the watcher has looked once", 60)
         kernel.run(PING.format(url=f"{made['ping_url']}/3"))
         wait_for(lambda: status() == "down", "the failure is seen", 15)
     pings = alice.server("GET", f"{check}/pings").json()["items"]

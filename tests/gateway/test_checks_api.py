@@ -323,6 +323,9 @@ def test_pings_bodies_and_flips_are_shown(site: ChecksSite, project: int, alice:
     assert alice.checks.flips(project, made.id, since=long_ago, until=long_ago + dt.timedelta(days=9)).items == []
     with pytest.raises(InvalidInput, match="366 days"):
         alice.checks.flips(project, made.id, since=long_ago)
+    for year in (1, 1970, 9999):
+        with pytest.raises(InvalidInput, match="in the years"):
+            alice.checks.flips(project, made.id, until=dt.datetime(year, 1, 1, tzinfo=dt.UTC))
 
 
 def test_lists_are_filtered_sorted_and_paged(site: ChecksSite, project: int, alice: SyncGatewayClient) -> None:

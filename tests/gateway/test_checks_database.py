@@ -15,14 +15,22 @@ from cryptography.fernet import Fernet
 from naas_client.errors import Conflict
 from naas_client.models import CheckProjectChanges, Claims, NewCheck
 from naas_client.settings import SharedSettings, validate
-from naas_gateway.clients.healthchecks import Healthchecks, HealthchecksAdmin
+from naas_gateway.clients.healthchecks import Healthchecks, HealthchecksAdmin, Notifications
 from naas_gateway.clock import utcnow
 from naas_gateway.db.engine import Database
 from naas_gateway.db.keys import Keyring
-from naas_gateway.db.tables import CheckKeyRow, CheckProjectRow, CheckStatesRow, IdentityRow
+from naas_gateway.db.tables import (
+    CheckKeyRow,
+    CheckNotificationsRow,
+    CheckProjectRow,
+    CheckStatesRow,
+    IdentityRow,
+    LeaseRow,
+)
 from naas_gateway.services.access import Access
 from naas_gateway.services.checks.budgets import Budgets
 from naas_gateway.services.checks.changes import Changes
+from naas_gateway.services.checks.follow import LabChannel
 from naas_gateway.services.checks.looks import Looks
 from naas_gateway.services.checks.own import OwnProjects
 from naas_gateway.services.checks.projects import Projects
@@ -31,7 +39,7 @@ from naas_gateway.services.checks.showing import Wanted
 from naas_gateway.services.checks.watch import CheckWatcher
 from naas_gateway.services.events import Events
 from naas_local.healthchecks import EmbeddedHealthchecks, embedded_healthchecks
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 pytestmark = pytest.mark.server
 
@@ -52,12 +60,13 @@ class Replica:
         self.server = Healthchecks(settings)
         admin = HealthchecksAdmin(settings, self.server.service, server.admin_key)
         budgets = Budgets(database, 6000)
-        own = OwnProjects(database, keyring, admin, "replica")
+        self.own = own = OwnProjects(database, keyring, admin, "replica")
         self.projects = Projects(settings, database, keyring, access, self.server, budgets, own)
         looks = Looks(settings, self.server, self.projects, budgets)
         changes = Changes(settings, database, self.events, self.server, self.projects, looks)
         self.checks = Checks(self.projects, looks, changes)
-        self.watcher = CheckWatcher(database, keyring, self.events, access, looks, "replica")
+        self.watcher = CheckWatcher(database, keyring, self.events, access, looks, "replica", own=False)
+        self.lab = LabChannel(database, self.events, access, Notifications(settings, server.admin_key))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +82,7 @@ async def replicas(database: Database, server: EmbeddedHealthchecks) -> AsyncIte
     yield found
     for replica in found:
         await replica.server.service.close()
+        await replica.lab.server.service.close()
 
 
 @pytest_asyncio.fixture
@@ -108,7 +118,7 @@ async def test_replicas_make_one_own_project_and_see_each_others_changes(
 
 
 @pytest.mark.asyncio
-async def test_a_project_is_registered_once_and_forgotten_with_all_that_is_known_of_its_key(
+async def test_a_project_is_registered_once_and_forgotten_with_the_states_of_its_checks(
     database: Database, replicas: list[Replica], person: Someone, server: EmbeddedHealthchecks
 ) -> None:
     keys = server.project(f"registered {dt.datetime.now(dt.UTC)}")
@@ -124,15 +134,52 @@ async def test_a_project_is_registered_once_and_forgotten_with_all_that_is_known
     before = [await count(database, table) for table in (CheckProjectRow, CheckKeyRow, CheckStatesRow)]
     await projects.remove(person, made.id)
     after = [await count(database, table) for table in (CheckProjectRow, CheckKeyRow, CheckStatesRow)]
-    assert [b - a for b, a in zip(before, after, strict=True)] == [1, 1, 1]
+    assert [b - a for b, a in zip(before, after, strict=True)] == [1, 0, 1]
+    async with database.write() as session:  # how often the key was used is kept until that counts no more
+        rows = await session.execute(update(CheckKeyRow).values(counted_at=utcnow() - dt.timedelta(days=2)))
+    assert rows.rowcount == after[1]
+    await projects.remove(person, (await projects.register(person, new)).id)
+    assert await count(database, CheckKeyRow) <= 2  # this key and the person's, which were just used
 
 
 @pytest.mark.asyncio
-async def test_a_flip_is_told_by_one_replica(database: Database, replicas: list[Replica], person: Someone) -> None:
+async def test_a_refused_key_is_renewed_once(database: Database, replicas: list[Replica], person: Someone) -> None:
+    (opened,) = await replicas[0].projects.open_all(person)
+    found = [opened.digest]
+    for _ in range(2):  # the second question was under way with the old key
+        async with database.write() as session:
+            await session.execute(update(LeaseRow).values(until=utcnow()))
+        await replicas[0].own.renew(person.row, refused=opened.digest)
+        found += [one.digest for one in await replicas[1].projects.open_all(person)]
+    assert found[0] != found[1] == found[2]
+
+
+@pytest.mark.asyncio
+async def test_who_has_a_key_twice_is_told_once(
+    replicas: list[Replica], person: Someone, server: EmbeddedHealthchecks
+) -> None:
     here, there = replicas
-    (own,) = (await here.projects.page(person)).items
-    made, _ = await here.checks.changes.create(person, own.id, NewCheck(name="job"))
-    await here.checks.of_project(person, own.id, Wanted())
+    key = server.project(f"twice {dt.datetime.now(dt.UTC)}")["api_key"]
+    projects = [await here.projects.register(person, new_project(key, group=group)) for group in ("", "lab")]
+    made, _ = await here.checks.changes.create(person, projects[0].id, NewCheck(name="job"))
+    for project in projects:
+        await here.checks.of_project(person, project.id, Wanted())
+    await here.watcher.watch()
+    async with httpx.AsyncClient() as http:
+        await http.get(f"{made.ping_url}/2")
+    await there.watcher.watch()
+    assert [event.type for event in await here.events.after(person.row.name, 0)].count("check.down") == 1
+
+
+@pytest.mark.asyncio
+async def test_a_flip_is_told_by_one_replica(
+    replicas: list[Replica], person: Someone, server: EmbeddedHealthchecks
+) -> None:
+    here, there = replicas
+    key = server.project(f"flips {dt.datetime.now(dt.UTC)}")["api_key"]
+    project = await here.projects.register(person, new_project(key))
+    made, _ = await here.checks.changes.create(person, project.id, NewCheck(name="job"))
+    await here.checks.of_project(person, project.id, Wanted())
     async with httpx.AsyncClient() as http:
         await here.watcher.watch()
         await http.get(f"{made.ping_url}/2")
@@ -141,3 +188,32 @@ async def test_a_flip_is_told_by_one_replica(database: Database, replicas: list[
     assert [event.data["exit_status"] for event in found] == [2]
     await there.watcher.watch()
     assert len([e for e in await here.events.after(person.row.name, 0) if e.type == "check.down"]) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_the_server_tells_is_passed_on_once_and_in_full(
+    database: Database, replicas: list[Replica], person: Someone
+) -> None:
+    here, there = replicas
+
+    async def told() -> list[str]:
+        return [event.type for event in await here.events.after(person.row.name, 0) if event.type != "checks.changed"]
+
+    (own,) = (await here.projects.page(person)).items
+    checks = [(await here.checks.changes.create(person, own.id, NewCheck(name=f"job {n}")))[0] for n in range(12)]
+    async with httpx.AsyncClient() as http:
+        await http.get(f"{checks[0].ping_url}/1")
+        await here.lab.follow()  # begins: what was before is no news
+        await http.get(checks[0].ping_url)
+        await asyncio.gather(*(replica.lab.follow() for replica in replicas))
+        assert await told() == ["check.up"]
+        for check in checks:  # nobody follows meanwhile
+            await http.get(f"{check.ping_url}/fail")
+    await asyncio.gather(*(replica.lab.follow() for replica in replicas))
+    assert await told() == ["check.up", *["check.down"] * 10]
+    assert [event.type for event in await here.events.after(person.row.name, 0)][-1] == "checks.changed"
+    async with database.write() as session:
+        await session.execute(update(CheckNotificationsRow).values(told=CheckNotificationsRow.told + 1000))
+    await there.lab.follow()  # the server was set up anew
+    async with database.read() as session:
+        assert [row.told for row in await session.scalars(select(CheckNotificationsRow))] == [0]

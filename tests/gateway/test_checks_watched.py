@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,11 +18,12 @@ from checks_site import ChecksSite, checks_site
 from gateway_app import HubStandIn, gateway_app, sign_in_document
 from naas_client.errors import Conflict, NaasError, Unavailable
 from naas_client.gateway.checks import SyncChecksClient
-from naas_client.models import CheckProject, CheckProjectChanges, NewCheck
+from naas_client.models import CheckChanges, CheckProject, CheckProjectChanges, NewCheck
 from naas_client.settings import SharedSettings, load
 from naas_gateway.services.platform import Platform
 from naas_local.healthchecks import ADMIN_KEY
 from naas_local.iam import EmbeddedIam
+from pydantic import SecretStr
 from waiting import wait_for
 
 pytestmark = pytest.mark.server
@@ -54,16 +56,27 @@ def test_everybody_has_a_project_from_the_first_look_on(site: ChecksSite) -> Non
         with pytest.raises(Conflict) as error:
             checks.remove_project(own.id)
         assert error.value.code == "provisioned"
+        with pytest.raises(Conflict) as error:
+            checks.change_project(own.id, CheckProjectChanges(api_key=SecretStr(site.keys()["api_key_readonly"])))
+        assert error.value.code == "provisioned"
     assert [row for row in site.audit("check-project.provision") if row[0] == "naas-gateway"]
 
 
-def test_alerts_of_the_own_project_go_to_the_persons_address(site: ChecksSite, iam: EmbeddedIam) -> None:
+def test_alerts_of_the_own_project_go_to_the_address_that_iam_has_verified(site: ChecksSite, iam: EmbeddedIam) -> None:
     iam.add_user("mailed", ["users/naas"])
-    tokens = iam_login.sign_in(iam, "mailed")
-    site.gateway.hub.sign_in(sign_in_document(iam, "mailed", tokens, email="mailed@example.org"))
     checks = site.gateway.client(site.hub.user_token("mailed")).checks
-    (own,) = checks.projects().items
-    assert ("email", "mailed@example.org") in [(one.kind, one.name) for one in checks.channels(own.id).items]
+    for address, verified in (
+        ("typed@example.org", False),
+        ("first@example.org", True),
+        ("second@example.org", True),
+        ("typed@example.org", False),
+    ):
+        tokens = iam_login.sign_in(iam, "mailed")
+        claims = {"email": address, "email_verified": verified}
+        site.gateway.hub.sign_in(sign_in_document(iam, "mailed", tokens, **claims))
+        assert checks.projects().total == 1
+        channels = site.server.admin("GET", "/mailed").json()["channels"]
+        assert [one["name"] for one in channels if one["kind"] == "email"] == ([address] if verified else [])
 
 
 def test_two_gateways_make_one_project(site: ChecksSite, iam: EmbeddedIam, hub: HubStandIn) -> None:
@@ -187,3 +200,34 @@ def test_a_pause_is_no_news(site: ChecksSite) -> None:
     checks.resume(own.id, check.id)
     look(site)
     assert events(site, check.id) == []
+
+
+def test_lab_is_told_at_once_of_the_own_project_unless_its_channel_is_taken_away(site: ChecksSite) -> None:
+    checks = newcomer(site, "in-lab")
+    (own,) = checks.projects().items
+    told, untold = (checks.create(own.id, NewCheck(name=name)) for name in ("told", "untold"))
+    checks.change(own.id, untold.id, CheckChanges(channels=[]))
+    for check in (told, untold):
+        httpx.get(check.ping_url)
+    began = time.monotonic()
+    for check in (untold, told):
+        httpx.get(f"{check.ping_url}/3")
+    wait_for(lambda: events(site, told.id), "the event", 20)
+    assert time.monotonic() - began < 10  # as a rule within a second
+    assert checks.get(own.id, told.id).status == "down"  # who is told and looks sees it
+    about = {"status": "down", "cause": "failure", "exit_status": 3, "project": own.id, "project_name": own.name}
+    assert events(site, told.id) == [("check.down", "in-lab", {"check": told.id, "name": "told", **about})]
+    look(site)
+    site.gateway.stop()
+    httpx.get(told.ping_url)
+    site.gateway.start()
+    wait_for(lambda: events(site, told.id)[1:], "what happened while the gateway was away", 20)
+    checks.change_project(own.id, CheckProjectChanges(notify=False))
+    other = newcomer(site, "in-lab-too")
+    (theirs,) = other.projects().items
+    fence = other.create(theirs.id, NewCheck(name="fence"))
+    for check in (told, fence):
+        httpx.get(f"{check.ping_url}/fail")
+    wait_for(lambda: events(site, fence.id), "the event of somebody else", 20)
+    assert [kind for kind, _, _ in events(site, told.id)] == ["check.down", "check.up"]
+    assert events(site, untold.id) == []

@@ -131,7 +131,7 @@ def test_a_check_without_channels_alerts_nobody(world: World) -> None:
 def test_the_gateway_hears_of_the_lab_channel_while_it_waits(world: World) -> None:
     check = world.up("watched")
     began = time.monotonic()
-    assert lab(world.server, "wait=1") == {"notifications": []}
+    assert lab(world.server, "wait=1") == {"notifications": [], "newest": 0}
     assert time.monotonic() - began > 0.9
     late_in(world.server, world.site, 2, check)
     (down,) = lab(world.server, "wait=60")["notifications"]
@@ -140,9 +140,17 @@ def test_the_gateway_hears_of_the_lab_channel_while_it_waits(world: World) -> No
     ping(check["ping_url"])
     (up,) = lab(world.server, f"after={down['id']}&wait=60")["notifications"]
     assert up["new_status"] == "up"
+    ping(f"{check['ping_url']}/7")
+    (failed,) = lab(world.server, f"after={up['id']}&wait=60")["notifications"]
+    assert (failed["reason"], failed["exit_status"], down["exit_status"], up["exit_status"]) == ("fail", 7, None, None)
+    began = time.monotonic()
+    ahead = lab(world.server, f"after={2**40}&wait=60")  # of a server that this one has replaced
+    assert ahead["notifications"] == []
+    assert failed["id"] <= ahead["newest"] < 2**40
+    assert time.monotonic() - began < 10
     world.server.kill()
     world.server.start()
-    assert [one["id"] for one in lab(world.server)["notifications"]] == [down["id"], up["id"]]
+    assert [one["id"] for one in lab(world.server)["notifications"]] == [down["id"], up["id"], failed["id"]]
     for query in ("after=x", "after=-1", "wait=61"):
         assert "error" in lab(world.server, query)
 

@@ -54,6 +54,15 @@ def test_a_mail_server_that_comes_later_gives_people_a_channel(tmp_path: Path) -
             assert made["channels"] in check["channels"]
             server.project("carol", email="carol@example.org")
             assert channels(server, "carol") == {("lab", "Lab"), ("email", "carol@example.org")}
+    with embedded_healthchecks(tmp_path, mail=mail) as server:
+        for given, then in (
+            ({}, "alice@example.org"),
+            ({"email": "new@example.org"}, "new@example.org"),
+            ({"email": ""}, ""),
+            ({"email": "again@example.org"}, "again@example.org"),
+        ):
+            assert server.admin("PUT", "/alice", json=given).status_code == 200
+            assert channels(server, "alice") - {("lab", "Lab")} == ({("email", then)} if then else set())
 
 
 def test_new_keys_end_those_before(server: EmbeddedHealthchecks) -> None:

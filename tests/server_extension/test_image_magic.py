@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,9 @@ from gateway_app import Gateway, HubStandIn, gateway_app
 from harbor_stand_in import HarborStandIn
 from kernels import LIMIT, Kernel, kernel
 from naas_client.gateway import API_PATH
+from naas_client.models import RegistryLogin
 from naas_local.iam import embedded_iam
+from naas_server.magics.image import _user
 from registry import DockerRegistry, docker_registry
 
 pytestmark = pytest.mark.server
@@ -124,6 +127,12 @@ def test_lines_for_push_and_pull(alice: Kernel, harbor: HarborStandIn, plain: Do
     ):
         assert line in pulled
     assert "login" not in alice.run("%image pull quay.io/a/b:1")["text"]
+
+
+def test_the_user_of_a_line_is_one_word_of_a_shell() -> None:
+    login = RegistryLogin.model_construct(username="robot$dev+ci")
+    assert shlex.split(f"docker login{_user(login)} host")[2:] == ["-u", "robot$dev+ci", "host"]
+    assert _user(login) == " -u 'robot$dev+ci'"
 
 
 @pytest.mark.parametrize(

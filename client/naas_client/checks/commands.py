@@ -187,16 +187,20 @@ def log(name: str, project: int | None, limit: int, body: int | None, service: s
 
 def _find(gateway: SyncGatewayClient, name: str, project: int | None) -> Check:
     """The check of a name, slug or id. Raises NotFound, or InvalidInput when several are called so."""
-    found: list[Check] = []
+    every: list[Check] = []
     cursor: str | None = None
     while True:
         page = gateway.checks.list(project, limit=MOST, cursor=cursor)
-        found += [check for check in page.items if name in (check.id, check.name)]
+        every += page.items
         if (cursor := page.next) is None:
             break
+    found = [check for check in every if name in (check.id, check.name)] or [
+        check for check in every if name and name == check.slug
+    ]
     if not found:
+        unread = "".join(f" Project {problem.project}: {problem.message}" for problem in page.problems)
         raise NotFound(
-            f"There is no check called {name}. `naas checks list` shows those there are.", code="no-such-check"
+            f"There is no check called {name}. `naas checks list` shows those there are.{unread}", code="no-such-check"
         )
     if len(found) > 1:
         ids = ", ".join(f"{check.id} (project {check.project})" for check in found[:5])

@@ -42,14 +42,13 @@ def run(limit: float = TIME) -> None:
 
 
 def _round() -> bool:
-    """Try the oldest ping of each check; whether one is done. The file is held for one ping at a time, so that others can take it."""
+    """Try the oldest ping of each check; whether one is done. Between two pings others can take what waits, and at any time add to it."""
     done = False
     tried: set[str] = set()
     while (ping := _oldest(tried)) is not None:
         tried.add(ping.check)
-        with spool.held() as file:
-            waiting = spool.read(file)
-            if ping not in waiting:
+        with spool.sending():
+            if ping not in spool.look():
                 continue
             try:
                 send(ping)
@@ -57,8 +56,7 @@ def _round() -> bool:
                 pass
             except NaasError:
                 continue
-            waiting.remove(ping)
-            spool.write(file, waiting)
+            spool.remove(ping)
             done = True
     return done
 

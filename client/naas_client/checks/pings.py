@@ -37,7 +37,9 @@ class Ping(Document):
     check: str = Field(description="name of a check, or its ping address")
     project: int | None = None
     signal: str = Field(
-        default="", description="empty: success; `start`, `fail`, `log`, or an exit status", pattern=SIGNALS.pattern
+        default="",
+        description="empty: success; `start`, `fail`, `log`, or an exit status",
+        pattern=f"^(?:{SIGNALS.pattern})$",
     )
     run: str = Field(default="", description="UUID of the run that a start and an end belong to")
     text: str = ""

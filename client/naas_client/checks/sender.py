@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from naas_client.checks import deliver, spool
 from naas_client.checks.pings import GaveUp, Ping, send
-from naas_client.errors import NaasError
+from naas_client.errors import NaasError, Unavailable
 
 MOST = 1000
 """Pings that wait in a program; further ones are dropped, and counted."""
@@ -102,9 +102,11 @@ class Sender:
         log.debug("%s", self.problems[-1])
 
     def _run(self) -> None:
-        if self._keeps:
-            self._adopt()
-        while (found := self._next()) is not None:
+        adopted = not self._keeps
+        while True:
+            adopted = adopted or self._adopt()
+            if (found := self._next()) is None:
+                return
             key, ping = found
             problem = gave_up = ""
             try:
@@ -117,15 +119,20 @@ class Sender:
                 gave_up = f"{type(error).__name__}: {error}"
             self._note(key, ping, problem, gave_up)
 
-    def _adopt(self) -> None:
-        """What earlier programs have left comes first."""
-        try:
-            left = spool.take()
-        except (NaasError, OSError):
-            return
-        with self._changed:
+    def _adopt(self) -> bool:
+        """What earlier programs have left comes first; False while it is just being sent, for which nobody waits."""
+        with self._changed:  # whoever ends this program waits until what is taken is in its lanes
+            if self._ended:
+                return True
+            try:
+                left = spool.take()
+            except Unavailable:
+                return False
+            except (NaasError, OSError):
+                return True
             for ping in reversed(left):
                 self._lane(ping).pings.appendleft(ping)
+        return True
 
     def _next(self) -> tuple[tuple[str, int | None], Ping] | None:
         """The next ping that may be tried, when it may; None at the end."""

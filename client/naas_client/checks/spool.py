@@ -16,8 +16,11 @@ from naas_client.files import lock, write_private
 MOST = 500
 """Pings that are kept; of more, the newest."""
 
-LOCK_LIMIT = 30.0
-"""Seconds; whoever holds the lock is sending one ping."""
+LOCK_LIMIT = 5.0
+"""Seconds; whoever holds the lock reads and writes the file, and waits for no server."""
+
+SENDING_LIMIT = 30.0
+"""Seconds; whoever holds that lock is sending one ping."""
 
 BUSY = Unavailable("Another program is sending what waits.")
 
@@ -28,6 +31,13 @@ def held(limit: float = LOCK_LIMIT) -> Iterator[Path]:
     place = folder()
     with lock(place / "waiting.lock", limit, BUSY):
         yield place / "waiting.jsonl"
+
+
+@contextlib.contextmanager
+def sending(limit: float = SENDING_LIMIT) -> Iterator[None]:
+    """Be the only one who sends what waits; others may still add to it. Raises Unavailable when somebody else does for that long."""
+    with lock(folder() / "sending.lock", limit, BUSY):
+        yield
 
 
 def look() -> list[Ping]:
@@ -63,11 +73,17 @@ def add(pings: Iterable[Ping]) -> None:
         write(file, [*read(file), *pings])
 
 
+def remove(ping: Ping) -> None:
+    """Keep a ping no more. Raises Unavailable or OSError."""
+    with held() as file:
+        write(file, [one for one in read(file) if one != ping])
+
+
 def take() -> list[Ping]:
-    """What waits, which is the caller's to send from now on. Raises Unavailable or OSError."""
+    """What waits, which is the caller's to send from now on. Raises Unavailable, at once, while somebody else sends it, or OSError."""
     if not look():
         return []
-    with held() as file:
+    with sending(0), held(0) as file:
         found = read(file)
         write(file, [])
     return found

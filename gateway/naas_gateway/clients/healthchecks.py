@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from naas_client.errors import Conflict, InvalidInput, NotFound, Unavailable
 from naas_client.settings import HealthchecksSection
+from pydantic import BaseModel, ValidationError
 
 from naas_gateway.clients.http import Answer, Service
 from naas_gateway.metrics import CHECK_REQUESTS
@@ -21,6 +22,8 @@ LARGEST_ANSWER = 16 << 20
 """Bytes: 10 000 checks, the most that an account has, in one list."""
 TIMEOUT = 6.0
 """Seconds of one try: two of them and what is done beside still answer a panel in time."""
+WAIT = 50
+"""Seconds that the embedded server lets us wait for notifications."""
 NOBODYS = "00000000-0000-0000-0000-000000000000"
 """No check's UUID (RFC 9562 §5.9)."""
 FIRST_PAUSE = 30.0
@@ -208,16 +211,22 @@ class HealthchecksAdmin:
         self._projects, self._service, self._key = f"{settings.url}/api/projects", service, key
 
     async def project(self, owner: str, email: str) -> str:
-        """A read-write API key of somebody's project, which is made with an e-mail channel when it is not there yet.
+        """A read-write API key of somebody's project, which is made when it is not there yet.
 
         The server keeps no key that it could tell again: of a project that is there, the keys before end. Raises Unavailable.
         """
-        address = f"{self._projects}/{quote(owner, safe='')}"
-        made = await self._send("PUT", address, {"name": owner, "email": email})
-        key = made.get("api_key") or (await self._send("POST", f"{address}/keys", {})).get("api_key")
+        made = await self.make(owner, email)
+        key = made.get("api_key") or (await self._send("POST", f"{self._of(owner)}/keys", {})).get("api_key")
         if not isinstance(key, str):
             raise Unavailable(f"{TITLE} gave no key for a new project. Ask the operators.", code="healthchecks-down")
         return key
+
+    async def make(self, owner: str, email: str) -> Document:
+        """Make somebody's project, unless it is there, with this e-mail address for its alerts (empty: none). Raises Unavailable."""
+        return await self._send("PUT", self._of(owner), {"name": owner, "email": email})
+
+    def _of(self, owner: str) -> str:
+        return f"{self._projects}/{quote(owner, safe='')}"
 
     async def _send(self, method: str, address: str, fields: Document) -> Document:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
@@ -230,6 +239,52 @@ class HealthchecksAdmin:
                 code="healthchecks-down",
             )
         return found
+
+
+class Notification(BaseModel):
+    """What the embedded server has for somebody's channel *Lab*: a check of theirs has another state."""
+
+    id: int
+    owner: str
+    check: str
+    name: str
+    old_status: str
+    new_status: str
+    reason: str
+    exit_status: int | None
+
+
+class _Notifications(BaseModel):
+    notifications: list[Notification]
+    newest: int
+
+
+class Notifications:
+    """Notifications of the embedded server, on a circuit and with a limit of their own: who waits for them is answered late.
+
+    Parameters: ``key``, its admin key.
+    """
+
+    def __init__(self, settings: HealthchecksSection, key: str) -> None:
+        self.url, self._key = settings.url, key
+        self.service = Service("healthchecks-notifications", TITLE, settings.url, timeout=WAIT + TIMEOUT)
+
+    async def after(self, position: int, *, wait: bool) -> tuple[list[Notification], int]:
+        """Those after a position, oldest first (perhaps not all), and the id of the newest that there was. Raises Unavailable.
+
+        Parameters: ``wait``, for the next, at most `WAIT` seconds; without, only the newest id is of use.
+        """
+        address = f"{self.url}/api/notifications?after={position}&wait={WAIT if wait else 0}"
+        headers = {"Authorization": f"Bearer {self._key}"}
+        answer = await self.service.request("GET", address, headers=headers)
+        try:
+            found = _Notifications.model_validate_json(answer.body if answer.status == 200 else b"")
+        except ValidationError:
+            raise Unavailable(
+                f"{TITLE} does not tell its notifications: status {answer.status}. Check healthchecks.admin_key_file.",
+                code="healthchecks-down",
+            ) from None
+        return found.notifications, found.newest
 
 
 def _path(check: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     DateTime,
     Float,
@@ -293,3 +294,12 @@ class CheckStatesRow(Base):
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     states: Mapped[dict[str, str]] = mapped_column(JSON)
+
+
+class CheckNotificationsRow(Base):
+    """Up to which of its notifications an embedded server's have been told in Lab."""
+
+    __tablename__ = "check_notifications"
+
+    server: Mapped[str] = mapped_column(String(2000), primary_key=True)
+    told: Mapped[int] = mapped_column(BigInteger)

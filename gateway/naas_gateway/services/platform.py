@@ -11,7 +11,7 @@ from typing import Any
 
 from naas_client.settings import SharedSettings, read_secret
 
-from naas_gateway.clients.healthchecks import Healthchecks, HealthchecksAdmin
+from naas_gateway.clients.healthchecks import Healthchecks, HealthchecksAdmin, Notifications
 from naas_gateway.clients.hub import Hub
 from naas_gateway.clients.iam import Credentials as ClientCredentials
 from naas_gateway.clients.iam import Iam
@@ -25,6 +25,7 @@ from naas_gateway.services.broker import Broker
 from naas_gateway.services.catalogue import CatalogueService
 from naas_gateway.services.checks.budgets import Budgets
 from naas_gateway.services.checks.changes import Changes
+from naas_gateway.services.checks.follow import PAUSE, LabChannel
 from naas_gateway.services.checks.looks import Looks
 from naas_gateway.services.checks.own import OwnProjects
 from naas_gateway.services.checks.projects import Projects
@@ -130,6 +131,7 @@ class Platform:
         self.healthchecks = Healthchecks(settings.healthchecks) if settings.healthchecks.url else None
         self.checks: Checks | None = None
         self.check_watcher: CheckWatcher | None = None
+        self.lab_channel: LabChannel | None = None
         if self.healthchecks is not None:
             self.checks, self.check_watcher = self._checks(self.healthchecks)
         self.health = HealthCheck(
@@ -142,11 +144,13 @@ class Platform:
             admin_key = read_secret(settings.admin_key_file, "healthchecks.admin_key_file")
             admin = HealthchecksAdmin(settings, server.service, admin_key)
             own = OwnProjects(self.database, self.keys, admin, self.owner)
+            notifications = Notifications(settings, admin_key)
+            self.lab_channel = LabChannel(self.database, self.events, self.access, notifications)
         budgets = Budgets(self.database, settings.requests_per_minute)
         projects = Projects(settings, self.database, self.keys, self.access, server, budgets, own)
         looks = Looks(settings, server, projects, budgets)
         changes = Changes(settings, self.database, self.events, server, projects, looks)
-        watcher = CheckWatcher(self.database, self.keys, self.events, self.access, looks, self.owner)
+        watcher = CheckWatcher(self.database, self.keys, self.events, self.access, looks, self.owner, own=own is None)
         return Checks(projects, looks, changes), watcher
 
     @contextlib.asynccontextmanager
@@ -169,6 +173,8 @@ class Platform:
             await self.registries.close()
             if self.healthchecks is not None:
                 await self.healthchecks.service.close()
+            if self.lab_channel is not None:
+                await self.lab_channel.server.service.close()
             await self.database.close()
 
     def _recurring(self) -> list[Coroutine[Any, Any, None]]:
@@ -179,6 +185,7 @@ class Platform:
             forever(self.watcher.tick, self.watcher.every / 3),
             forever(self.s3_keys.tick, self.s3_keys.every / 3),
             *([forever(self.check_watcher.tick, EVERY / 3)] if self.check_watcher else []),
+            *([forever(self.lab_channel.follow, PAUSE)] if self.lab_channel else []),
             forever(self.catalogue.tick, self.catalogue.every),
             forever(follow, LOOK),
             forever(self.events.forget_old, CLEAN_EVERY),

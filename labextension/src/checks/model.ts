@@ -345,7 +345,9 @@ export class ChecksModel implements IDisposable {
       const down = status === 'down';
       const before = this.down.get(id);
       this.down.set(id, down);
-      if (before !== undefined && before !== down && this.project(project)?.notify) {
+      const its = this.project(project);
+      // Of the person's own project the platform tells at once, and only what its channel Lab is told.
+      if (before !== undefined && before !== down && its?.notify && !its.provisioned) {
         this._turned.emit({ project, check: id, name, down });
       }
     }

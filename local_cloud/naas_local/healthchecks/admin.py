@@ -1,13 +1,14 @@
 """Projects, for which Healthchecks has no API: made for a person by whoever has `admin.key`, below ``/api/projects``.
 
 ``PUT /api/projects/{owner}``     ``{"name", "email"}``: 201 with the project's keys, the only time they are shown; 200 without them when
-                                  it is there already
+                                  it is there already: then only ``email``, if given, counts, in place of the address before
 ``GET`` · ``DELETE …/{owner}``    the project, with how the last alert of each channel failed · ends it with all its checks
 ``POST …/{owner}/keys``           new keys; the ones before end
 ``POST …/{owner}/channels``       ``{"kind": "email" | "webhook", "name", "value"}``: 201 with its ``id``
 ``DELETE …/{owner}/channels/{id}``
 ``GET /api/notifications``        ``?after=ID&wait=S``: what went to people's "lab" channels after a notification, from all projects;
-                                  with ``wait``, answers when there is something, or empty after so many seconds
+                                  with ``wait``, answers when there is something, or empty after so many seconds; ``newest`` is the
+                                  id of the newest that there ever was, less than ``after`` on a server that was set up anew
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Self
 
 from aiohttp import web
+from naas_client.addresses import EMAIL
 from naas_client.files import secret_file
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -41,7 +43,6 @@ LONGEST_WAIT = 60
 """Seconds."""
 MOST_NOTIFICATIONS = 100
 """In one answer; there may be more after the last of them."""
-_EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,180}")
 _WEB = re.compile(r"https?://[^\s/?#]+[^\s#]*")
 
 
@@ -56,7 +57,7 @@ class NewProject(BaseModel):
     @field_validator("email")
     @classmethod
     def _email(cls, value: str) -> str:
-        if value and not _EMAIL.fullmatch(value):
+        if value and not EMAIL.fullmatch(value):
             raise ValueError("no e-mail address")
         return value
 
@@ -72,7 +73,7 @@ class NewChannel(BaseModel):
 
     @model_validator(mode="after")
     def _address(self) -> Self:
-        if self.kind == "email" and not _EMAIL.fullmatch(self.value):
+        if self.kind == "email" and not EMAIL.fullmatch(self.value):
             raise ValueError("value is no e-mail address")
         if self.kind == "webhook" and not _WEB.fullmatch(self.value):
             raise ValueError("value is no address that begins with http:// or https://")
@@ -133,6 +134,10 @@ class Admin:
 
         def work(db: sqlite3.Connection) -> tuple[Project, dict[str, str]]:
             if (known := _project(db, owner)) is not None:
+                if "email" in wanted.model_fields_set:
+                    rows.set_address(db, known.id, wanted.email)
+                    if self._sends_mail:
+                        rows.add_mail_channels(db)
                 return known, {}
             db.execute(
                 "INSERT INTO projects (owner, name, email, created, badge_key) VALUES (?, ?, ?, ?, ?)",
@@ -205,10 +210,10 @@ class Admin:
         end = asyncio.get_running_loop().time() + wait
         while True:
             told = self._alerts.told()
-            found = await self._database.read(lambda db: _for_lab(db, after))
+            found, newest = await self._database.read(lambda db: (_for_lab(db, after), _newest(db)))
             left = end - asyncio.get_running_loop().time()
-            if found or left <= 0 or self._closing.done():
-                return answer({"notifications": found})
+            if found or newest < after or left <= 0 or self._closing.done():
+                return answer({"notifications": found, "newest": newest})
             await asyncio.wait({told, self._closing}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
 
@@ -237,9 +242,15 @@ def _known(db: sqlite3.Connection, owner: str) -> Project:
     return project
 
 
+def _newest(db: sqlite3.Connection) -> int:
+    found = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'notifications'").fetchone()
+    return 0 if found is None else int(found[0])
+
+
 def _for_lab(db: sqlite3.Connection, after: int) -> list[dict[str, Any]]:
     found = db.execute(
-        "SELECT n.id, p.owner, k.code, k.name, f.created, f.old_status, f.new_status, f.reason FROM notifications n "
+        "SELECT n.id, p.owner, k.code, k.name, f.created, f.old_status, f.new_status, f.reason, (SELECT g.exitstatus FROM pings g "
+        "WHERE g.check_id = k.id AND g.created = f.created AND f.reason = 'fail' ORDER BY g.n LIMIT 1) exit_status FROM notifications n "
         "JOIN channels c ON c.id = n.channel_id JOIN flips f ON f.id = n.flip_id JOIN checks k ON k.id = f.check_id "
         "JOIN projects p ON p.id = k.project_id WHERE c.kind = ? AND n.id > ? ORDER BY n.id LIMIT ?",
         (LAB, after, MOST_NOTIFICATIONS),
@@ -254,6 +265,7 @@ def _for_lab(db: sqlite3.Connection, after: int) -> list[dict[str, Any]]:
             "old_status": row["old_status"],
             "new_status": row["new_status"],
             "reason": row["reason"],
+            "exit_status": row["exit_status"],
         }
         for row in found
     ]

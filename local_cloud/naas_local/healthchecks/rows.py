@@ -125,6 +125,21 @@ def add_mail_channels(db: sqlite3.Connection) -> None:
         )
 
 
+def set_address(db: sqlite3.Connection, project_id: int, email: str) -> None:
+    """Have a project's alerts go to another address than the one before, or (empty) to none; other channels stay."""
+    (before,) = db.execute("SELECT email FROM projects WHERE id = ?", (project_id,)).fetchone()
+    if email == before:
+        return
+    db.execute("UPDATE projects SET email = ? WHERE id = ?", (email, project_id))
+    if email:
+        db.execute(
+            "UPDATE channels SET name = ?1, value = ?1, last_error = '' WHERE project_id = ?2 AND kind = 'email' AND value = ?3",
+            (email, project_id, before),
+        )
+    else:
+        db.execute("DELETE FROM channels WHERE project_id = ? AND kind = 'email' AND value = ?", (project_id, before))
+
+
 def flip(db: sqlite3.Connection, check: Check, old: str, at: int, reason: str, *, tell: bool = True) -> None:
     """Keep a change of status, and with it, in the same transaction, who has to be told."""
     flip_id = db.execute(

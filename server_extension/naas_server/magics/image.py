@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from getpass import getpass
 from html import escape
@@ -115,7 +116,7 @@ def _push(gateway: SyncGatewayClient, name: str) -> CommandsView:
         raise InvalidInput("Name it as PROJECT/NAME:TAG, for example dev/analysis:1.")
     target = f"{image.registry}/{image.repository}:{image.tag or 'latest'}"
     local = f"{image.repository.rpartition('/')[2]}:{image.tag or 'latest'}"
-    user = f" -u {registry.username}" if registry.username else ""
+    user = _user(registry)
     return CommandsView(
         "On the computer that has the image; podman takes the same words. The password is the CLI secret.",
         [f"docker login{user} {image.registry}", f"docker tag {local} {target}", f"docker push {target}"],
@@ -127,7 +128,7 @@ def _pull(gateway: SyncGatewayClient, name: str) -> CommandsView:
     sections = [RegistrySection(url=one.url, kind=one.kind, proxy_caches=one.proxy_caches) for one in registries]
     image = ImageName.parse(pulled_name(str(ImageName.parse(name)), sections))
     login = next((one for one in registries if one.registry == image.registry), None)
-    user = f" -u {login.username}" if login and login.username else ""
+    user = _user(login) if login else ""
     host = image.registry
     return CommandsView(
         "A private image needs the first line of each; the password is the CLI secret." if login else "",
@@ -140,6 +141,11 @@ def _pull(gateway: SyncGatewayClient, name: str) -> CommandsView:
             f"apptainer pull docker://{image}",
         ],
     )
+
+
+def _user(login: RegistryLogin) -> str:
+    """The option of a login for a shell; robots of Harbor have a ``$`` in their names."""
+    return f" -u {shlex.quote(login.username)}" if login.username else ""
 
 
 class RegistriesView(View):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from time import monotonic
 from typing import Any
 
+from naas_client.addresses import EMAIL
 from naas_client.errors import Unavailable
 from sqlalchemy import Select, select
 
@@ -25,36 +25,47 @@ WAIT = 6.0
 """Seconds that a caller waits for another replica that makes it."""
 LOOK = 0.2
 
-EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,180}")
-
 
 class OwnProjects:
-    """Makes the project of a person who has none, named after them, with their e-mail address as a channel."""
+    """Makes the project of a person who has none, named after them, with their verified e-mail address as a channel."""
 
     def __init__(self, database: Database, keys: Keyring, admin: HealthchecksAdmin, owner: str) -> None:
         self._database, self._keys, self._admin, self._owner = database, keys, admin, owner
         self._flights: Flights[int, None] = Flights()
+        self._addresses: dict[int, str] = {}
+        """What this replica has told the server, by person."""
+
+    async def tell_address(self, row: IdentityRow) -> None:
+        """Have alerts of somebody's project go to the address that IAM has verified now, or to none. Raises Unavailable."""
+        address = _verified(row)
+        if self._addresses.get(row.id) != address:
+            await self._admin.make(row.name, address)
+            self._addresses[row.id] = address
 
     async def make(self, row: IdentityRow) -> None:
         """Make somebody's project, unless it is there. Raises Unavailable."""
         await self._flights.run(row.id, lambda: self._make(row))
 
-    async def renew(self, row: IdentityRow) -> None:
-        """Get a new key for somebody's project: the server does not know the one we have. Raises Unavailable."""
-        await self._flights.run(row.id, lambda: self._make(row, again=True))
+    async def renew(self, row: IdentityRow, refused: str) -> None:
+        """Get a new key for somebody's project, unless it has one: the server does not know the one that was used. Raises Unavailable.
 
-    async def _make(self, row: IdentityRow, *, again: bool = False) -> None:
+        Parameters: ``refused``, the digest of that key.
+        """
+        await self._flights.run(row.id, lambda: self._make(row, refused))
+
+    async def _make(self, row: IdentityRow, refused: str = "") -> None:
         end = monotonic() + WAIT
-        while not await duties.claim(self._database, f"check-project-{row.id}", self._owner, MAKING):
-            if await self._find(row) is not None and not again:
-                return
+        while not await self._has_key(row, refused):
+            if await duties.claim(self._database, f"check-project-{row.id}", self._owner, MAKING):
+                break
             if monotonic() > end:
                 raise Unavailable("Your project is being made. Try again in a minute.", code="healthchecks-down")
             await asyncio.sleep(LOOK)
-        if await self._find(row) is not None and not again:
+        if await self._has_key(row, refused):
             return
-        email = str(row.claims.get("email") or "")
-        key = await self._admin.project(row.name, email if EMAIL.fullmatch(email) else "")
+        address = _verified(row)
+        key = await self._admin.project(row.name, address)
+        self._addresses[row.id] = address
         async with self._database.write() as session:
             project: CheckProjectRow | None = await session.scalar(_of(row).with_for_update())
             if project is None:
@@ -69,15 +80,23 @@ class OwnProjects:
                     registered_at=utcnow(),
                 )
                 session.add(project)
+            project.read_only = False
             for name, value in sealed(self._keys, key).items():
                 setattr(project, name, value)
             await session.flush()
             audit.add(session, audit.GATEWAY, "check-project.provision", str(project.id), owner=row.name)
 
-    async def _find(self, row: IdentityRow) -> CheckProjectRow | None:
+    async def _has_key(self, row: IdentityRow, refused: str) -> bool:
+        """Whether somebody's project has a key other than the refused one."""
         async with self._database.read() as session:
             found: CheckProjectRow | None = await session.scalar(_of(row))
-        return found
+        return found is not None and found.key_digest != refused
+
+
+def _verified(row: IdentityRow) -> str:
+    """Somebody's e-mail address, if IAM has made sure that it is theirs and mail can be sent to it; otherwise empty."""
+    email = str(row.claims.get("email") or "")
+    return email if row.claims.get("email_verified") is True and EMAIL.fullmatch(email) else ""
 
 
 def _of(row: IdentityRow) -> Select[Any]:

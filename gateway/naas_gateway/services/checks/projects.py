@@ -12,7 +12,7 @@ from typing import Any
 from naas_client.errors import Conflict, Forbidden, InvalidInput, NaasError, NotFound, Unavailable
 from naas_client.models import CheckProject, CheckProjectChanges, CheckProjects, NewCheckProject
 from naas_client.settings import HealthchecksSection
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,6 +36,8 @@ MOST_PROJECTS = 50
 """Of one person or one group."""
 LOOKED = 300.0
 """Seconds between two notes that somebody looks at a project."""
+COUNTED = 86400.0
+"""Seconds after which the requests with a key count no more: the longest pauses (`budgets.LONGEST_PAUSE`) are over."""
 
 
 class Projects:
@@ -64,15 +66,18 @@ class Projects:
         """All projects that somebody may see. Raises Forbidden (``no-capability``), Unavailable (no own project could be made)."""
         self._require(who)
         found = await self._find(who)
-        if self._own is not None and not any(opened.row.provisioned for opened in found):
-            try:
-                await self._own.make(who.row)
-            except Unavailable:
-                if not found:
-                    raise
-            else:
-                found = await self._find(who)
-        return found
+        if self._own is None:
+            return found
+        try:
+            if any(opened.row.provisioned for opened in found):
+                await self._own.tell_address(who.row)
+                return found
+            await self._own.make(who.row)
+        except Unavailable:
+            if not found:
+                raise
+            return found
+        return await self._find(who)
 
     async def open(self, who: Someone, project_id: int) -> Opened:
         """One project. Raises NotFound (``no-such-project``) also for one that is not theirs."""
@@ -198,6 +203,11 @@ class Projects:
         if told or changes.api_key is not None:
             _require_manager(opened)
         if changes.api_key is not None:
+            if opened.row.provisioned:
+                raise Conflict(
+                    "This project was made for you by this site, which renews its key. Register another project with yours.",
+                    code="provisioned",
+                )
             told |= await self._new_key(who.row, opened, changes.api_key.get_secret_value().strip())
         if told:
             await self._update(who.row, opened, told)
@@ -261,7 +271,8 @@ class Projects:
         """The server refused a project's key; the error for the asker. Of a project that this site made, there will be a new one."""
         if opened.row.provisioned and self._own is not None:
             async with self._database.read() as session:
-                await self._own.renew(await session.get_one(IdentityRow, opened.row.user_id))
+                row = await session.get_one(IdentityRow, opened.row.user_id)
+            await self._own.renew(row, opened.digest)
             return Unavailable(
                 "Healthchecks was set up anew, and so was your project. Try again.", code="healthchecks-down"
             )
@@ -288,8 +299,9 @@ def _require_manager(opened: Opened) -> None:
 
 
 async def _forget_unused(session: AsyncSession, key_digest: str) -> None:
-    """Forget what is known of a key that no project has any more."""
-    used = select(func.count()).where(CheckProjectRow.key_digest == key_digest)
-    if not await session.scalar(used):
-        await session.execute(delete(CheckKeyRow).where(CheckKeyRow.digest == key_digest))
-        await session.execute(delete(CheckStatesRow).where(CheckStatesRow.digest == key_digest))
+    """Forget what is known of a key that no project has any more; how often it was used, only when that counts no more."""
+    used = select(CheckProjectRow.key_digest)
+    states = delete(CheckStatesRow).where(CheckStatesRow.digest == key_digest, CheckStatesRow.digest.not_in(used))
+    await session.execute(states)
+    old = CheckKeyRow.counted_at < utcnow() - seconds(COUNTED)
+    await session.execute(delete(CheckKeyRow).where(old, CheckKeyRow.digest.not_in(used)))

@@ -33,6 +33,8 @@ from naas_gateway.services.paging import part_of, position
 DAY = 86400.0
 USUAL_DAYS, MOST_DAYS = 92, 366
 """Of flips: three months and a year."""
+FIRST_YEAR, LAST_YEAR = 1971, 2200
+"""Of flips: Unix times that three months can be taken from."""
 AT_ONCE = 8
 """Lists that one call reads from the server at the same time."""
 
@@ -109,6 +111,8 @@ class Checks:
     ) -> CheckFlips:
         """Changes of state, oldest first. Raises InvalidInput for times that cannot be, NotFound."""
         opened = await self.projects.open(who, project_id)
+        if any(at is not None and not FIRST_YEAR <= at.year <= LAST_YEAR for at in (since, until)):
+            raise InvalidInput(f"since and until: give times in the years {FIRST_YEAR} to {LAST_YEAR}.")
         end = until or utcnow()
         start = since or end - seconds(USUAL_DAYS * DAY)
         if not dt.timedelta(0) <= end - start <= seconds(MOST_DAYS * DAY):

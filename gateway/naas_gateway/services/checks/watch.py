@@ -1,7 +1,8 @@
 """Telling people that a check of theirs went down or came up, while none of their panels is open to see it.
 
 One replica looks, each `EVERY` seconds, at the projects that somebody wants to hear of and has looked at within `LOOKED`; it takes the list
-that panels have just read, and half of each key's budget is not its.
+that panels have just read, and half of each key's budget is not its. What happens in people's own projects an embedded server says by
+itself (`follow`).
 """
 
 from __future__ import annotations
@@ -45,13 +46,21 @@ class Watching:
 
 
 class CheckWatcher:
-    """One pass looks at every project that is watched, once per key."""
+    """One pass looks at every project that is watched, once per key. Parameters: ``own``, whether at people's own ones as well."""
 
     def __init__(
-        self, database: Database, keyring: Keyring, events: Events, access: Access, looks: Looks, owner: str
+        self,
+        database: Database,
+        keyring: Keyring,
+        events: Events,
+        access: Access,
+        looks: Looks,
+        owner: str,
+        *,
+        own: bool = True,
     ) -> None:
         self._database, self._keyring, self._events = database, keyring, events
-        self._access, self._looks, self._owner = access, looks, owner
+        self._access, self._looks, self._owner, self._own = access, looks, owner, own
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def tick(self) -> None:
@@ -75,6 +84,8 @@ class CheckWatcher:
             .where(CheckWatcherRow.notify.is_(True), CheckWatcherRow.looked_at > utcnow() - seconds(LOOKED))
             .order_by(CheckProjectRow.id)
         )
+        if not self._own:
+            query = query.where(CheckProjectRow.provisioned.is_(False))
         async with self._database.read() as session:
             rows = (await session.execute(query)).all()
         return [
@@ -92,13 +103,8 @@ class CheckWatcher:
                 person,
             )
             for project, key, watcher, person in rows
-            if self._may_know(person, project)
+            if may_know(self._access, person, project)
         ]
-
-    def _may_know(self, person: IdentityRow, project: CheckProjectRow) -> bool:
-        """By what IAM said last: it is asked again when the person calls."""
-        claims = Claims.model_validate(person.claims)
-        return self._access.healthchecks(claims).allowed and (not project.group or project.group in claims.groups)
 
     async def _look_at(self, watching: Sequence[Watching]) -> None:
         opened = watching[0].opened
@@ -122,15 +128,16 @@ class CheckWatcher:
                 session.add(CheckStatesRow(digest=digest, states=now))
                 return []
             before, row.states = row.states, now
-        return [check for check in checks.values() if _flipped(before.get(check.id), check.status)]
+        return [check for check in checks.values() if flipped(before.get(check.id), check.status)]
 
     async def _tell(self, watching: Sequence[Watching], flips: Sequence[Check]) -> None:
         """An event per check and person; of a whole project that goes down, only of so many, and that there are more."""
         if not flips:
             return
         told = [(check, await self._cause(watching[0].opened, check)) for check in flips[:MOST_TOLD]]
+        people = {one.person.id: one for one in reversed(watching)}  # each in one of the projects with this key
         async with self._database.write() as session:
-            for one in watching:
+            for one in people.values():
                 name, project = one.person.name, one.opened.row
                 for check, cause in told:
                     kind = "check.down" if check.status == "down" else "check.up"
@@ -154,6 +161,12 @@ class CheckWatcher:
         return {"cause": "failure", "exit_status": told.exit_status}
 
 
-def _flipped(before: str | None, now: str) -> bool:
+def may_know(access: Access, person: IdentityRow, project: CheckProjectRow) -> bool:
+    """Whether somebody may be told of a project, by what IAM said last: it is asked again when the person calls."""
+    claims = Claims.model_validate(person.claims)
+    return access.healthchecks(claims).allowed and (not project.group or project.group in claims.groups)
+
+
+def flipped(before: str | None, now: str) -> bool:
     """A pause is no news, and neither is the first ping of a new check."""
     return (now == "down" and before not in (None, "down")) or (now in ("up", "grace") and before == "down")
