@@ -165,6 +165,14 @@ def test_a_groups_project_is_its_members(site: ChecksSite, alice: SyncGatewayCli
     assert (seen.writable, seen.manageable, seen.registered_by) == (False, False, "alice")
     check = alice.checks.create(made.id, NewCheck(name="shared"))
     assert dana.checks.get(made.id, check.id).name == "shared"
+    assert {one.ping_url for one in dana.checks.list(project=made.id).items} == {""}, (
+        "with it one could say all is well"
+    )
+    assert (
+        alice.checks.list(project=made.id).items[0].ping_url
+        == alice.checks.get(made.id, check.id).ping_url
+        == check.ping_url
+    )
     with pytest.raises(Forbidden, match="Ask alice") as error:
         dana.checks.pause(made.id, check.id)
     assert code_of(error) == "read-only-member"

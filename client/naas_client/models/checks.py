@@ -75,7 +75,7 @@ class CheckProject(Document):
     group: str = Field(default="", description="IAM group that shares it; empty: the caller's own")
     read_only: bool = Field(description="its key is a read-only one: checks can be seen, not changed")
     members_write: bool = True
-    writable: bool = Field(description="the caller may change its checks")
+    writable: bool = Field(description="the caller may change its checks, and has their ping addresses")
     manageable: bool = Field(description="the caller may rename it, paste a new key, or remove it")
     provisioned: bool = Field(default=False, description="made by this site for the person; cannot be removed")
     notify: bool = Field(default=True, description="the caller gets events when a check goes down or comes up")

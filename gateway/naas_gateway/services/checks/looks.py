@@ -69,7 +69,7 @@ class Looks:
         """A check of a list. Raises NotFound (``no-such-check``)."""
         if check_id not in kept.value:
             raise no_such_check(opened)
-        return kept.value[check_id].model_copy(update={"project": opened.id})
+        return opened.shown(kept.value[check_id])
 
     async def pings(self, opened: Opened, check_id: str) -> Kept[list[CheckPing]]:
         """The pings that the server keeps, newest first. Raises Forbidden (``read-only-key``), NotFound."""

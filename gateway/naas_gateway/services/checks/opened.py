@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from naas_client.errors import Conflict, Forbidden
-from naas_client.models import CheckProject, Claims
+from naas_client.models import Check, CheckProject, Claims
 
 from naas_gateway.clock import seconds, utcnow
 from naas_gateway.db.tables import CheckProjectRow, CheckWatcherRow, IdentityRow
@@ -89,6 +89,13 @@ class Opened:
                 f"Members of {self.row.group} may only look at “{self.row.name}”. Ask {self.owner}, who registered it.",
                 code="read-only-member",
             )
+
+    def shown(self, check: Check) -> Check:
+        """A check as the asker sees it: who may only look gets no ping address, with which one could say that it is well."""
+        changes: dict[str, object] = {"project": self.id}
+        if not self.writable:
+            changes["ping_url"] = ""
+        return check.model_copy(update=changes)
 
     def document(self) -> CheckProject:
         """As the asker sees it: without the key."""

@@ -63,14 +63,14 @@ class Checks:
         kept = [(one, answer) for one, answer in found if isinstance(answer, Kept)]
         problems = [problem for one, answer in kept for problem in answer.problems(one.id)]
         problems += [problem_of(one.id, answer) for one, answer in found if isinstance(answer, NaasError)]
-        checks = [(one.id, check) for one, answer in kept for check in answer.value.values()]
+        checks = [one.shown(check) for one, answer in kept for check in answer.value.values()]
         return page_of(checks, wanted, min((answer.as_of for _, answer in kept), default=None), problems)
 
     async def of_project(self, who: Someone, project_id: int, wanted: Wanted) -> CheckPage:
         """The checks of one project. Raises KeyRevoked, Unavailable or TooMany when there is nothing to show."""
         opened = await self.projects.open(who, project_id)
         kept = await self._list(who, opened)
-        checks = [(opened.id, check) for check in kept.value.values()]
+        checks = [opened.shown(check) for check in kept.value.values()]
         return page_of(checks, wanted, kept.as_of, kept.problems(opened.id))
 
     async def _list(self, who: Someone, opened: Opened) -> Kept[dict[str, Check]]:

@@ -18,9 +18,6 @@ ORDER = {"down": 0, "grace": 1, STARTED: 3, "up": 4, "paused": 5, "new": 6}
 STRANGE = 2
 """Place of a state that we do not know: nearer to trouble than to good."""
 
-Placed = tuple[int, Check]
-"""A check and the project that it is shown in."""
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -49,28 +46,27 @@ class Wanted:
 
 
 def page_of(
-    checks: Iterable[Placed], wanted: Wanted, as_of: dt.datetime | None, problems: Sequence[CheckProblem]
+    checks: Iterable[Check], wanted: Wanted, as_of: dt.datetime | None, problems: Sequence[CheckProblem]
 ) -> CheckPage:
-    """The wanted part of the checks."""
+    """The wanted part of the checks, which are as the asker sees them."""
     every = list(checks)
-    matching = [placed for placed in every if wanted.matches(placed[1])]
-    found = sorted((placed for placed in matching if wanted.in_state(placed[1])), key=_order)
+    matching = [check for check in every if wanted.matches(check)]
+    found = sorted((check for check in matching if wanted.in_state(check)), key=_order)
     items, following = part_of(found, wanted.limit, wanted.cursor)
     return CheckPage(
-        items=[check.model_copy(update={"project": project}) for project, check in items],
+        items=items,
         total=len(found),
         next=following,
         as_of=as_of,
         problems=list(problems),
-        states=_count(check for _, check in matching),
-        tags=sorted({tag for _, check in every for tag in check.tags}),
+        states=_count(matching),
+        tags=sorted({tag for check in every for tag in check.tags}),
     )
 
 
-def _order(placed: Placed) -> tuple[int, str, int, str]:
-    project, check = placed
+def _order(check: Check) -> tuple[int, str, int, str]:
     running = check.started and check.status not in ("down", "grace")
-    return ORDER.get(STARTED if running else check.status, STRANGE), check.name.casefold(), project, check.id
+    return ORDER.get(STARTED if running else check.status, STRANGE), check.name.casefold(), check.project, check.id
 
 
 def _count(checks: Iterable[Check]) -> dict[str, int]:
