@@ -90,8 +90,7 @@ def _pages(c: Any, settings: SiteSettings, secrets: dict[str, str]) -> None:
         "headers": HEADERS,
         "cookie_options": {"samesite": "Lax", **secure},
         "transforms": [RequestIds],
-        # as with one's own server, nobody is asked whether the group's may know who they are
-        "oauth_no_confirm_list": {f"jupyterhub-user-{shared.name}" for shared in settings.collaborations},
+        "oauth_no_confirm_list": _known_clients(settings),
     }
     if hub.subdomain_host:
         c.JupyterHub.subdomain_host = hub.subdomain_host
@@ -108,6 +107,14 @@ def _log(c: Any, settings: SiteSettings) -> None:
         "loggers": {"JupyterHub": {"propagate": False}, "httpx": {"level": "WARNING"}},
         "root": {"handlers": ["console"], "level": level},
     }
+
+
+def _known_clients(settings: SiteSettings) -> set[str]:
+    """OAuth clients of this site, of which nobody is asked whether they may know who one is. The hub takes this list instead of what
+    services say (`oauth_no_confirm`).
+    """
+    known = {f"jupyterhub-user-{shared.name}" for shared in settings.collaborations}
+    return known | ({f"service-{sign_in.SERVICE}"} if settings.healthchecks.sign_in else set())
 
 
 def _authenticator(c: Any, settings: SiteSettings) -> None:
@@ -149,7 +156,6 @@ def _sign_in_proxy(c: Any, proxy: SignInSection, token: str) -> None:
             "api_token": token,
             "oauth_redirect_uri": proxy.redirect_uri,
             "oauth_client_allowed_scopes": [USE],
-            "oauth_no_confirm": True,
             "display": False,
         }
     )
