@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { happened } from '../src/checks/happened';
 import { snippets } from '../src/checks/snippets';
 import { uptime } from '../src/checks/uptime';
 import {
@@ -215,5 +216,21 @@ test('snippets quote names, and leave out addresses that are not known', () => {
   assert.deepEqual(
     snippets(check({ ping_url: '' }), null).map(({ id }) => id),
     ['notebook', 'command', 'python']
+  );
+});
+
+test('changes stand above the pings of their second, the newest first', () => {
+  const at = (ms: number) => new Date(NOW.getTime() + ms).toISOString();
+  const rows = happened({
+    pings: [ping({ n: 2, at: at(400), type: 'fail' }), ping({ n: 1, at: at(100) })],
+    flips: [
+      { at: at(0), up: true },
+      { at: at(0), up: false }
+    ],
+    next: null
+  });
+  assert.deepEqual(
+    rows.map(row => ('flip' in row ? (row.flip.up ? 'up' : 'down') : row.ping.n)),
+    ['down', 'up', 2, 1]
   );
 });

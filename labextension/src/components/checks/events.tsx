@@ -1,8 +1,9 @@
 import React from 'react';
 
+import { happened } from '../../checks/happened';
 import type { ICheckHistory } from '../../checks/model';
 import { checkState, pingState, sender, took } from '../../checks/words';
-import type { ICheck, ICheckFlip, ICheckPing, ICheckPingBody } from '../../documents';
+import type { ICheck, ICheckFlip, ICheckPingBody } from '../../documents';
 import { asFailure } from '../../api';
 import { absolute, clock, duration, moment } from '../../formats';
 import { StateIcon } from '../../icons';
@@ -39,24 +40,6 @@ function Body({ check, n }: { check: ICheck; n: number }): JSX.Element {
       {body.truncated ? `\n${trans.__('… the rest is on the Healthchecks server')}` : ''}
     </pre>
   );
-}
-
-type Happened = { at: Date; ping: ICheckPing } | { at: Date; flip: ICheckFlip; lasted: number | null };
-
-/** Pings and changes of state, newest first. Parameters: `history`, whose flips are oldest first. */
-export function happened({ pings, flips, next }: ICheckHistory): Happened[] {
-  const rows: Happened[] = pings.map(ping => ({ at: new Date(ping.at), ping }));
-  const oldest = next !== null && pings.length > 0 ? new Date(pings[pings.length - 1].at) : null;
-  flips.forEach((flip, n) => {
-    const at = new Date(flip.at);
-    if (oldest === null || at >= oldest) {
-      const before = n > 0 ? new Date(flips[n - 1].at) : null;
-      rows.push({ at, flip, lasted: before === null ? null : (at.getTime() - before.getTime()) / 1000 });
-    }
-  });
-  // Changes are told to the second: one stands above the pings of its second, which made it.
-  const order = (row: Happened) => ('flip' in row ? row.at.getTime() + 999 : row.at.getTime());
-  return rows.sort((a, b) => order(b) - order(a));
 }
 
 function Flip({ flip, lasted, now }: { flip: ICheckFlip; lasted: number | null; now: Date }): JSX.Element {
