@@ -163,7 +163,7 @@ def test_an_agent_that_is_gone_is_a_sentence(alice: AliceKernel, tmp_path: Path)
 
 @pytest.mark.parametrize(("text", "life"), [("90", 90), ("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86400)])
 def test_lives(text: str, life: int) -> None:
-    assert seconds(text) == life
+    assert seconds(text, "a life") == life
 
 
 def test_places_are_found_without_touching_the_disk(alice: AliceKernel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import naas_spawner
 from naas_client.models import Health, Part
 from naas_local.parts import PartSpec, running
 from naas_local.ports import LOOPBACK, free_port
@@ -68,6 +69,10 @@ class Desk:
         return made
 
 
+PERSONAL = Path(naas_spawner.__file__).parent / "jupyter_config"
+"""What servers of one person are configured with: without real-time collaboration, say."""
+
+
 @contextlib.contextmanager
 def jupyter(desk: Desk, app: str = "server", **environment: str) -> Iterator[Jupyter]:
     """``jupyter server`` or ``jupyter lab`` with our extension, as a process."""
@@ -81,11 +86,13 @@ def jupyter(desk: Desk, app: str = "server", **environment: str) -> Iterator[Jup
             *("--allow-root", "--no-browser", f"--ServerApp.ip={LOOPBACK}", f"--ServerApp.port={port}"),
             *("--ServerApp.port_retries=0", f"--ServerApp.root_dir={desk.home}", "--NaasServer.heartbeat=0.3"),
             *("--ServerApp.jpserver_extensions=naas_server=True", "--LabApp.news_url="),
+            *(f"--ServerApp.jpserver_extensions=jupyter_server_{name}=False" for name in ("ydoc", "fileid")),
         ),
         ready=f"http://{LOOPBACK}:{port}/api",
         environment={
             "JUPYTER_TOKEN": token,
             "JUPYTER_CONFIG_DIR": str(config),
+            "JUPYTER_CONFIG_PATH": str(PERSONAL),
             "JUPYTER_PATH": str(desk.share),
             "JUPYTER_RUNTIME_DIR": str(desk.run / "runtime"),
             "JUPYTERLAB_WORKSPACES_DIR": str(config / "workspaces"),
@@ -123,6 +130,9 @@ class Stack:
         self.gateway.replies.clear()
         self.gateway.asked.clear()
         self.gateway.says("health", Health(status="ok", version="0.1.0", parts=parts).model_dump(mode="json"))
+        none = {"code": "no-healthchecks", "message": "This site has no Healthchecks server.", "request_id": ""}
+        for path in ("projects", "checks"):
+            self.gateway.says(f"healthchecks/{path}", {"error": none}, 404)
         self.gateway.says("me", {"name": "alice", "groups": ["users/naas", "users/s3", "developers"]})
         self.agent.set(status(self.desk.home))
 
