@@ -6,7 +6,6 @@ import { placeOf } from '../buckets/keys';
 import type { IFolder, IStorageStatus, IUsage } from '../documents';
 import { age, count } from '../formats';
 import { StateIcon } from '../icons';
-import { nextRow } from '../keyboard';
 import { commandEntry, openMenu } from '../menu';
 import { Level, level, levelState, ownFolder, percent, used } from '../quota';
 import { folderState, IShown, rights } from '../states';
@@ -14,6 +13,7 @@ import { CommandIDs } from '../tokens';
 import { IWords, told } from '../words';
 import { Age, IconButton, Meter, Name } from './basics';
 import { useNaas } from './context';
+import { IRowPlace, RowGrid } from './rowGrid';
 
 /** A folder's path as people write it in a notebook. */
 export function shownPath(folder: IFolder): string {
@@ -100,14 +100,7 @@ function openFolderMenu(folder: IFolder, anchor: HTMLElement, commands: CommandR
   ]);
 }
 
-function Row(props: {
-  folder: IFolder;
-  usage: IUsage | null;
-  now: Date;
-  active: boolean;
-  onFocus: () => void;
-  index: number;
-}): JSX.Element {
+function Row(props: IRowPlace & { folder: IFolder; usage: IUsage | null; now: Date }): JSX.Element {
   const { language, commands } = useNaas();
   const { trans } = language;
   const { folder, usage } = props;
@@ -158,60 +151,20 @@ function Row(props: {
   );
 }
 
-/** The folders: one stop for Tab, arrows and letters inside. */
+/** The folders. */
 export function FolderGrid({ status, now }: { status: IStorageStatus; now: Date }): JSX.Element {
   const { language, commands } = useNaas();
   const { folders, usage } = status;
   const own = ownFolder(status);
-  const [active, setActive] = React.useState(0);
-  const grid = React.useRef<HTMLDivElement>(null);
-  const current = Math.min(active, folders.length - 1);
-
-  const onKeyDown = (event: React.KeyboardEvent) => {
-    const row = grid.current?.children[current] as HTMLElement;
-    if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) {
-      event.preventDefault();
-      openFolderMenu(folders[current], row, commands);
-      return;
-    }
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target !== row) {
-      return;
-    }
-    if (event.key === 'Enter') {
-      event.preventDefault();
-      row.click();
-      return;
-    }
-    const next = nextRow(
-      event.key,
-      current,
-      folders.map(folder => folder.name)
-    );
-    if (next !== null) {
-      event.preventDefault();
-      (grid.current?.children[next] as HTMLElement).focus();
-    }
-  };
-
   return (
-    <div
-      ref={grid}
-      role="grid"
-      aria-label={language.trans.__('Folders')}
-      aria-rowcount={folders.length}
-      onKeyDown={onKeyDown}
-    >
-      {folders.map((folder, index) => (
-        <Row
-          key={folder.name}
-          folder={folder}
-          usage={folder === own ? usage : null}
-          now={now}
-          index={index}
-          active={index === current}
-          onFocus={() => setActive(index)}
-        />
-      ))}
-    </div>
+    <RowGrid
+      name={language.trans.__('Folders')}
+      items={folders}
+      nameOf={({ name }) => name}
+      menu={(folder, anchor) => openFolderMenu(folder, anchor, commands)}
+      draw={(folder, place) => (
+        <Row key={folder.name} folder={folder} usage={folder === own ? usage : null} now={now} {...place} />
+      )}
+    />
   );
 }

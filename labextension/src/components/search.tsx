@@ -6,6 +6,15 @@ import { useNaas } from './context';
 /** Milliseconds without a key after which a search begins. */
 const SEARCH_PAUSE = 300;
 
+/** `/` leads to the search in an element whose keys are listened to; in a field it is only a letter. */
+export function onSearchKey(event: React.KeyboardEvent<HTMLElement>): void {
+  const search = event.currentTarget.querySelector<HTMLElement>('input[type=search]');
+  if (event.key === '/' && search && !(event.target as HTMLElement).matches('input, select, textarea')) {
+    event.preventDefault();
+    search.focus();
+  }
+}
+
 /**
  * Where people type what they look for. Parameters: `place`, with which the text goes; `text`, what is looked for now; `name`, what
  * is looked through, else the folder.

@@ -10,6 +10,7 @@ import { CommandIDs } from '../../tokens';
 import { toldAll } from '../../words';
 import { IconButton, LinkButton, Note, Tool } from '../basics';
 import { useChanges, useNaas, useNow } from '../context';
+import { onSearchKey } from '../search';
 import { Empty, States } from '../states';
 import { FileList } from './fileList';
 import { ask } from './question';
@@ -246,18 +247,7 @@ export function BackupsTab(): JSX.Element {
   });
   const status = backup.status.data;
   return (
-    <div
-      ref={frame}
-      className="jp-Naas jp-Naas-tab"
-      tabIndex={-1}
-      onKeyDown={event => {
-        const search = frame.current?.querySelector<HTMLElement>('input[type=search]');
-        if (event.key === '/' && search && event.target !== search) {
-          event.preventDefault();
-          search.focus();
-        }
-      }}
-    >
+    <div ref={frame} className="jp-Naas jp-Naas-tab" tabIndex={-1} onKeyDown={onSearchKey}>
       <header className="jp-Naas-tabHeader">
         <div className="jp-Naas-tabTitle">
           <Way now={now} />

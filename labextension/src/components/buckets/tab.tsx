@@ -5,7 +5,7 @@ import { droppedFiles } from '../../buckets/dropped';
 import { count } from '../../formats';
 import { LinkButton } from '../basics';
 import { useChanges, useNaas, useNow } from '../context';
-import { Search } from '../search';
+import { onSearchKey, Search } from '../search';
 import { Empty, NothingFound, States } from '../states';
 import { BucketList } from './bucketList';
 import { Ask, BucketsProvider, useBuckets } from './context';
@@ -171,15 +171,7 @@ export function BucketsTab({ browser }: { browser: BucketBrowser }): JSX.Element
       <div
         ref={frame}
         className={`jp-Naas jp-Naas-tab ${dropping ? 'jp-mod-dropping' : ''}`}
-        onKeyDown={event => {
-          if (event.key === '/' && !(event.target as HTMLElement).matches('input, select')) {
-            const search = frame.current?.querySelector<HTMLElement>('input[type=search]');
-            if (search) {
-              event.preventDefault();
-              search.focus();
-            }
-          }
-        }}
+        onKeyDown={onSearchKey}
         onDragOver={event => {
           if (droppable && event.dataTransfer.types.includes('Files')) {
             event.preventDefault();

@@ -5,25 +5,19 @@ import { checkDetail, checksSummary, checkState } from '../../checks/words';
 import type { ICheck, ICheckPage, ICheckProblem } from '../../documents';
 import { absolute, age, count } from '../../formats';
 import { StateIcon } from '../../icons';
-import { nextRow } from '../../keyboard';
 import { commandEntry, openMenu } from '../../menu';
 import { CommandIDs } from '../../tokens';
 import { told } from '../../words';
 import { IconButton, LinkButton, Name, Note } from '../basics';
 import { useNaas } from '../context';
-import { Search } from '../search';
+import { IRowPlace, RowGrid } from '../rowGrid';
+import { onSearchKey, Search } from '../search';
 import { Section } from '../section';
 import { Empty, Failure, Loading, Stale } from '../states';
 import { checkEntries } from './actions';
 import { projectEntries } from './projects';
 
-function Row(props: {
-  check: ICheck;
-  now: Date;
-  active: boolean;
-  index: number;
-  onFocus: () => void;
-}): JSX.Element {
+function Row(props: IRowPlace & { check: ICheck; now: Date }): JSX.Element {
   const context = useNaas();
   const { language, model, commands } = context;
   const { check, now } = props;
@@ -78,61 +72,16 @@ function Row(props: {
   );
 }
 
-/** The checks: one stop for Tab, arrows and letters inside. */
 function CheckGrid({ items, now }: { items: readonly ICheck[]; now: Date }): JSX.Element {
   const context = useNaas();
-  const [active, setActive] = React.useState(0);
-  const grid = React.useRef<HTMLDivElement>(null);
-  const current = Math.min(active, items.length - 1);
-
-  const onKeyDown = (event: React.KeyboardEvent) => {
-    const row = grid.current?.children[current] as HTMLElement;
-    if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) {
-      event.preventDefault();
-      openMenu(row, checkEntries(context, items[current]));
-      return;
-    }
-    if (event.altKey || event.ctrlKey || event.metaKey || event.target !== row) {
-      return;
-    }
-    if (event.key === 'Enter') {
-      event.preventDefault();
-      row.click();
-      return;
-    }
-    const next =
-      event.key === '/'
-        ? null
-        : nextRow(
-            event.key,
-            current,
-            items.map(({ name }) => name)
-          );
-    if (next !== null) {
-      event.preventDefault();
-      (grid.current?.children[next] as HTMLElement).focus();
-    }
-  };
-
   return (
-    <div
-      ref={grid}
-      role="grid"
-      aria-label={context.language.trans.__('Healthchecks')}
-      aria-rowcount={items.length}
-      onKeyDown={onKeyDown}
-    >
-      {items.map((check, index) => (
-        <Row
-          key={check.id}
-          check={check}
-          now={now}
-          index={index}
-          active={index === current}
-          onFocus={() => setActive(index)}
-        />
-      ))}
-    </div>
+    <RowGrid
+      name={context.language.trans.__('Healthchecks')}
+      items={items}
+      nameOf={({ name }) => name}
+      menu={(check, anchor) => openMenu(anchor, checkEntries(context, check))}
+      draw={(check, place) => <Row key={check.id} check={check} now={now} {...place} />}
+    />
   );
 }
 
@@ -239,7 +188,7 @@ function Content({ page, now }: { page: ICheckPage; now: Date }): JSX.Element {
   }
   const rest = (page.total ?? 0) - page.items.length;
   return (
-    <>
+    <div onKeyDown={onSearchKey}>
       {page.items.length > 0 || filtered ? (
         <>
           <Search
@@ -291,7 +240,7 @@ function Content({ page, now }: { page: ICheckPage; now: Date }): JSX.Element {
           </Empty>
         )
       ) : null}
-    </>
+    </div>
   );
 }
 
